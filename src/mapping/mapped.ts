@@ -1,0 +1,36 @@
+import type { ErrorCode } from '../errors.ts';
+import type { Batch, Conversion, MappedBatch } from '../model/contracts.ts';
+import type { Shape } from '../model/shape.ts';
+
+/** A batch after its mapping. Every record of the source batch is in `batch`, in `touches`, in `rejected` or counted in `filtered`. */
+export interface Mapped {
+  /** `distinctKeys` is the source's word: keys may still stand twice. */
+  readonly batch: MappedBatch;
+  /** For each mapped record the index of its source record; `null`: the same index. */
+  readonly origin: Uint32Array | null;
+  /** Records that `where` left out and that nothing is to be done about. */
+  readonly filtered: number;
+  /** How many of the mapped deletes stand for records that no longer pass `where`. */
+  readonly exits: number;
+  /** Indices of source records that must be read again (touches, and patches that lack a cell the mapping needs). */
+  readonly touches: readonly number[];
+  readonly rejected: readonly MappingFault[];
+  /** Values that were converted with a loss that a policy allows. */
+  readonly conversions: readonly Conversion[];
+}
+
+/** A record that the mapping cannot carry. */
+export interface MappingFault {
+  /** Index within the source batch. */
+  readonly index: number;
+  readonly code: ErrorCode;
+  /** Names the field and the expected type; never the value. */
+  readonly message: string;
+}
+
+/** A compiled mapping for one source shape. Pure, and holds no state but the tally of one call. */
+export interface Mapper {
+  /** What it yields; its key is the key of the target. */
+  readonly shape: Shape;
+  map(batch: Batch): Mapped;
+}

@@ -1,0 +1,57 @@
+import type { Cell, Row } from './cell.ts';
+
+/**
+ * How records travel. `cells`: one array per record, aligned to the shape. Otherwise a wire form that source and target
+ * both name (`pgcopy/text`), agreed per stream at plan time when the mapping is a pure projection.
+ */
+export type Form = 'cells' | `${string}/${string}`;
+
+/** Turns the source's own text of one field into its carrier. Pure. Throws on text that is not of the type. */
+export type Decode = (text: string) => Cell;
+
+/** The records of one batch. The engine itself looks at `form`, `count` and `bytes` only. */
+export interface Records {
+  readonly form: Form;
+  readonly count: number;
+  /** What the records weigh on the wire; an estimate is enough, budgets are counted in it. */
+  readonly bytes: number;
+  /** Whose text the undecoded cells are in (`postgres`, `csv`). A target of the same dialect copies them unread. `null`: no cell is undecoded. */
+  readonly textDialect: string | null;
+  /** The rows, aligned to the shape. Cells form only; lazy and memoised. */
+  rows(): readonly Row[];
+  /** Not `null`: the string cells of this field are still source text, to be decoded only where someone looks inside. `null` and `undefined` cells are never text. */
+  decoder(field: number): Decode | null;
+  /** The records `from <= i < to`, for bisecting. */
+  slice(from: number, to: number): Records;
+}
+
+export interface CellRecordsInit {
+  readonly rows: readonly Row[];
+  readonly bytes: number;
+  readonly textDialect?: string | null;
+  /** One entry per field; absent: every cell is a carrier already. */
+  readonly decoders?: readonly (Decode | null)[];
+}
+
+/** Records in cells form over rows that are already in memory. */
+export function cellRecords(init: CellRecordsInit): Records {
+  const { rows, bytes, textDialect = null, decoders } = init;
+  return {
+    form: 'cells',
+    count: rows.length,
+    bytes,
+    textDialect,
+    rows: () => rows,
+    decoder: (field) => decoders?.[field] ?? null,
+    slice: (from, to) =>
+      cellRecords({ ...init, rows: rows.slice(from, to), bytes: rows.length === 0 ? 0 : Math.ceil((bytes * (to - from)) / rows.length) }),
+  };
+}
+
+/** One cell as its carrier, whether it was decoded before or not. */
+export function decodedCell(records: Records, row: Row, field: number): Cell {
+  const cell = row[field];
+  if (typeof cell !== 'string') return cell;
+  const decode = records.decoder(field);
+  return decode === null ? cell : decode(cell);
+}

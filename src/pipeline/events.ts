@@ -1,0 +1,22 @@
+/**
+ * What a run tells while it goes on, for a progress line or a log. Not durable and not complete: the report is the truth.
+ */
+export type RunEvent =
+  | { readonly kind: 'job-started'; readonly job: string; readonly run: string }
+  | {
+      readonly kind: 'progress';
+      readonly job: string;
+      readonly stream: string;
+      readonly phase: 'backfill' | 'changes';
+      /** Durable so far in this run. */
+      readonly rows: number;
+      readonly bytes: number;
+      /** Of the first load, when the source has an estimate. */
+      readonly rowEstimate?: number;
+    }
+  | { readonly kind: 'retry'; readonly job: string; readonly stream: string; readonly attempt: number; readonly delayMs: number; readonly code: string; readonly message: string }
+  | { readonly kind: 'held-back'; readonly job: string; readonly stream: string; readonly since: string; readonly by: string }
+  | { readonly kind: 'stream-ended'; readonly job: string; readonly stream: string; readonly status: string }
+  | { readonly kind: 'job-ended'; readonly job: string; readonly status: string; readonly exitCode: number };
+
+export type OnEvent = (event: RunEvent) => void;

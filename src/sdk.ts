@@ -1,0 +1,21 @@
+/** All that a connector sees. First-party connectors use nothing else, exactly as a third party would. */
+export { z } from 'zod';
+export { TrueupError, isTrueupError } from './errors.ts';
+export type { ErrorCode, ErrorDetails, Fault } from './errors.ts';
+export type { Json } from './model/json.ts';
+export type { Field, LogicalType, NativeType, ScalarType } from './model/logical-type.ts';
+export { sameType, typeText } from './model/logical-type.ts';
+export type { Shape } from './model/shape.ts';
+export { fieldIndex, keyNames, sameShape } from './model/shape.ts';
+export type { Cell, Row, Variant } from './model/cell.ts';
+export { INSTANT_INFINITY } from './model/cell.ts';
+export type { CellRecordsInit, Decode, Form, Records } from './model/records.ts';
+export { cellRecords, decodedCell } from './model/records.ts';
+export type { Op } from './model/change.ts';
+export { OP, OPS } from './model/change.ts';
+export type { Cursor, Feed, Position } from './model/feed.ts';
+export type * from './model/contracts.ts';
+export type * from './model/checkpoint.ts';
+export type { Guarantee, GuaranteeParts } from './model/guarantee.ts';
+export type { Connector, ConnectorContext, Log } from './model/connector.ts';
+export { defineConnector } from './model/connector.ts';
