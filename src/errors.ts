@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   E_PLAN_HASH: { fault: 'limit', cause: 'Mapping, key, change method or filter changed since the checkpoint was written.', remedy: 'Say what is meant with `--on-change rebackfill` or `--on-change from-now`, or set `onChange` on the job.' },
   E_SOURCE_CHANGED: { fault: 'limit', cause: 'The source is another database than the one that the checkpoint belongs to.', remedy: 'Correct the connection, or start over with `trueup backfill <job> --restart`.' },
   E_POSITION_LOST: { fault: 'limit', cause: 'The source can no longer deliver from the checkpoint on.', remedy: 'Set `onLostPosition: rebackfill`, or run `trueup backfill <job> --restart`.' },
+  E_TARGET_LOST: { fault: 'limit', cause: 'The checkpoint says that records were written, but the target that held them is gone.', remedy: 'Restore the target, or load it again with `trueup run <job> --stream S --full`; `onLostPosition: rebackfill` does so by itself.' },
   E_DELETES: { fault: 'limit', cause: 'More records would be deleted than the safety share allows. Nothing was deleted.', remedy: 'Check that the source is whole; raise `maxShare` if the deletes are meant.' },
 
   E_OWNED: { fault: 'fenced', cause: 'Another run owns the job.', remedy: 'Wait for it to end; a dead owner is taken over as soon as its lease has run out.' },

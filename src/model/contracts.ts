@@ -260,6 +260,8 @@ export interface TargetStreamPlan {
   readonly forms: readonly Form[];
   /** What `apply` runs, in order. Empty: the target is as it should be. */
   readonly statements: readonly string[];
+  /** Whether `statements` create the target itself, so that it holds nothing yet. */
+  readonly creates: boolean;
   readonly problems: readonly Problem[];
   /** Names of source streams that must be written before this one (foreign keys in the target). */
   readonly dependsOn: readonly string[];
@@ -282,6 +284,8 @@ export interface Target {
   readonly ops: ReadonlySet<'upsert' | 'patch' | 'delete' | 'truncate'>;
   /** Checkpoints in the target itself. `atomic`: rows, letters and checkpoint in one transaction. Absent: the state store keeps them. */
   readonly checkpoints?: CheckpointStore;
+  /** The name a stream gets when the job does not say. Absent: its own. */
+  nameFor?(stream: string): string;
   /** Reads only. Throws only for the environment; everything else is a problem in the plan. */
   plan(streams: readonly TargetStream[], signal: AbortSignal): Promise<TargetPlan>;
   apply(plan: TargetPlan, signal: AbortSignal): Promise<void>;

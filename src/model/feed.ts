@@ -14,6 +14,8 @@ export interface Feed {
   readonly streams: readonly string[];
   /** What part of the stream a backfill feed covers; written and read by the connector. */
   readonly range?: Json;
+  /** A filter in the source's own notation that holds for this feed alone (`backfill --where`). */
+  readonly where?: Json;
 }
 
 export interface Position {
