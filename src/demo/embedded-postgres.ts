@@ -66,8 +66,8 @@ interface Server {
   readonly port: number;
   readonly dataDir: string;
   readonly first: PostgresProcess;
-  launch(): Promise<PostgresProcess>;
-  removeScratch(): Promise<void>;
+  readonly launch: () => Promise<PostgresProcess>;
+  readonly removeScratch: () => Promise<void>;
 }
 
 function server({ port, dataDir, first, launch, removeScratch }: Server): EmbeddedPostgres {

@@ -21,7 +21,10 @@ function candidates(env: NodeJS.ProcessEnv): string[] {
   const runtime = env['XDG_RUNTIME_DIR'];
   const home = env['HOME'] ?? homedir();
   const sockets = ['/var/run/docker.sock', ...(runtime ? [join(runtime, 'docker.sock')] : []), join(home, '.docker/run/docker.sock')];
-  return [...(env['DOCKER_HOST'] ? [env['DOCKER_HOST']] : []), ...sockets.filter((path) => existsSync(path)).map((path) => `unix://${path}`)];
+  return [
+    ...(env['DOCKER_HOST'] ? [env['DOCKER_HOST']] : []),
+    ...sockets.filter((path) => existsSync(path)).map((path) => `unix://${path}`),
+  ];
 }
 
 function answers(address: string): Promise<boolean> {

@@ -9,7 +9,14 @@ declare module 'vitest' {
 }
 
 /** Enough for all test files at once: 2PC and logical slots included. Nothing here has to survive a power cut. */
-const SETTINGS = { max_connections: 300, max_prepared_transactions: 100, wal_level: 'logical', fsync: 'off', max_replication_slots: 20, max_wal_senders: 20 };
+const SETTINGS = {
+  max_connections: 300,
+  max_prepared_transactions: 100,
+  wal_level: 'logical',
+  fsync: 'off',
+  max_replication_slots: 20,
+  max_wal_senders: 20,
+};
 
 /** One server per run; each test file makes its own databases in it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -32,7 +32,11 @@ const shared = inject('postgres');
 export const describeWithPostgres = describe.skipIf(shared.origin === 'none');
 
 /** In this order: a role that owns something in a database cannot be dropped before it. */
-const cleanups = { databases: new Set<() => Promise<void>>(), roles: new Set<() => Promise<void>>(), servers: new Set<() => Promise<void>>() };
+const cleanups = {
+  databases: new Set<() => Promise<void>>(),
+  roles: new Set<() => Promise<void>>(),
+  servers: new Set<() => Promise<void>>(),
+};
 afterAll(async () => {
   for (const kind of [cleanups.databases, cleanups.roles, cleanups.servers]) {
     for (const cleanup of kind) await cleanup();
