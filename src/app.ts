@@ -11,6 +11,8 @@ import type { RunReport } from './pipeline/report.ts';
 export interface AppOptions {
   /** A path, or absent: `trueup.yaml`, `trueup.yml`, `trueup.config.ts`, `trueup.config.js` in `cwd` or a folder above it. */
   readonly configFile?: string;
+  /** The config itself, for one that is on no disk (`copy`). `configFile` then says what file it stands for; relative paths start from its folder. */
+  readonly configText?: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;

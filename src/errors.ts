@@ -81,6 +81,15 @@ export interface ErrorDetails {
   readonly recordIndex?: number;
   /** Statements that an administrator can run to mend it. */
   readonly statements?: readonly string[];
+  /** Every problem of a config or mapping at once, with its place: `Diagnostic`s of model/diagnostic.ts, which itself builds on this file. */
+  readonly diagnostics?: readonly {
+    readonly file: string;
+    readonly line: number;
+    readonly column: number;
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly severity: 'error' | 'warning';
+  }[];
 }
 
 /** The one error class. The message says what failed, where, what was got and what was expected: never a secret, never the values of a row. */
