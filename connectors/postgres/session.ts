@@ -1,0 +1,192 @@
+import type { Client } from 'pg';
+import type { ConnectorContext } from '../../src/sdk.ts';
+import { sendCancel } from './cancel.ts';
+import { postgresFault } from './faults.ts';
+import { resolveAddress } from './options.ts';
+import type { PostgresOptions, ServerAddress } from './options.ts';
+
+/** One row as the server's own text; NULL is null. */
+export type TextRow = readonly (string | null)[];
+
+/** Everything that opening a session needs to know of a connection. */
+export interface Server {
+  readonly where: ServerAddress;
+  readonly options: PostgresOptions;
+  readonly context: ConnectorContext;
+}
+
+export function resolveServer(options: PostgresOptions, context: ConnectorContext): Server {
+  return { where: resolveAddress(options), options, context };
+}
+
+export interface Session {
+  /** For COPY through pg-copy-streams, inside `run`. Its own type parsers are never used. */
+  readonly client: Client;
+  /** Process id of the backend. */
+  readonly pid: number;
+  /** Rows of one statement as text, columns in order. Throws faults of the right class. */
+  query(text: string, values?: readonly (string | null)[]): Promise<TextRow[]>;
+  /** The number of rows that one statement touched. */
+  execute(text: string, values?: readonly (string | null)[]): Promise<number>;
+  /**
+   * Does `work` on the session, any fault of it turned into a TrueupError. When `signal` aborts, the statement is cancelled on the server,
+   * the session is gone for good and the signal's reason is thrown.
+   */
+  run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /** Watches `signal` until the returned function is called: what `run` does, for work that is spread over several calls. */
+  watch(signal: AbortSignal): () => void;
+  /** Anything thrown while the session was in use as what should be thrown instead: the reason of the abort, or a fault. */
+  fault(error: unknown): unknown;
+  /** Ends the session. Harmless when called twice, or after an abort. */
+  close(): Promise<void>;
+  /** Cuts the connection at once and cancels what runs. */
+  destroy(): void;
+}
+
+/** So that text means the same on every server, whatever its role or database are set to. */
+const SETTINGS = [
+  `set client_encoding to 'UTF8'`,
+  `set timezone to 'UTC'`,
+  `set datestyle to 'ISO, YMD'`,
+  `set intervalstyle to 'iso_8601'`,
+  `set extra_float_digits to 3`,
+  `set bytea_output to 'hex'`,
+  `set xmloption to 'content'`,
+  `set standard_conforming_strings to on`,
+  `set quote_all_identifiers to off`,
+];
+
+/** A connection that died between two statements is noticed within about 20 s: first probe after this, then one a second. */
+const KEEPALIVE_MS = 10_000;
+const CLOSE_MS = 2000;
+
+export interface OpenSession {
+  /** `read`: every transaction is READ ONLY by default. */
+  readonly purpose: 'read' | 'write';
+  /** Aborts the opening; later work brings its own signal. */
+  readonly signal: AbortSignal;
+}
+
+/** The one place that opens connections. @throws {TrueupError} `E_UNREACHABLE`, `E_ACCESS`, `E_BUSY`, or the signal's reason. */
+export async function openSession(server: Server, { purpose, signal }: OpenSession): Promise<Session> {
+  signal.throwIfAborted();
+  const { default: pg } = await import('pg');
+  const { where, options, context } = server;
+  const client = new pg.Client({
+    host: where.host,
+    port: where.port,
+    user: where.user,
+    password: where.password,
+    database: where.database,
+    ssl: where.ssl as boolean,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
+    connectionTimeoutMillis: options.connectTimeout,
+    types: { getTypeParser: () => (text: string) => text } as never,
+  });
+  const session = sessionOf(client, server);
+  const unwatch = session.watch(signal);
+  try {
+    await connect(client, where);
+    await session.query([...SETTINGS, ...limits(options), ...(purpose === 'read' ? ['set default_transaction_read_only to on'] : [])].join('; '));
+    await session.query(`select set_config('application_name', $1, false)`, [`trueup/${context.connection}`.slice(0, 63)]);
+    return session;
+  } catch (error) {
+    session.destroy();
+    throw session.fault(error);
+  } finally {
+    unwatch();
+  }
+}
+
+async function connect(client: Client, where: ServerAddress): Promise<void> {
+  try {
+    await client.connect();
+  } catch (error) {
+    throw postgresFault(error, { address: where.address, connecting: true });
+  }
+}
+
+function limits(options: PostgresOptions): string[] {
+  return [`set statement_timeout to ${options.statementTimeout}`, `set lock_timeout to ${options.lockTimeout}`, 'set idle_in_transaction_session_timeout to 0'];
+}
+
+/** Opens a session for `work` alone. */
+export async function withSession<T>(server: Server, open: OpenSession, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await openSession(server, open);
+  try {
+    return await session.run(open.signal, () => work(session));
+  } finally {
+    await session.close();
+  }
+}
+
+function sessionOf(client: Client, { where }: Server): Session {
+  let abortedBy: AbortSignal | null = null;
+  let state: 'open' | 'closed' = 'open';
+  client.on('error', () => undefined); // every statement in flight fails with it; without a listener it would end the process
+
+  const destroy = () => {
+    if (state === 'closed') return;
+    state = 'closed';
+    sendCancel(client, where);
+    client.connection.stream.destroy();
+  };
+  const watch = (signal: AbortSignal) => {
+    const abort = () => {
+      abortedBy ??= signal;
+      destroy();
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    return () => signal.removeEventListener('abort', abort);
+  };
+  const fault = (error: unknown) => (abortedBy === null ? postgresFault(error, { address: where.address }) : abortedBy.reason);
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw fault(error);
+    }
+  };
+  const send = (text: string, values: readonly (string | null)[]) =>
+    guarded(() => client.query<(string | null)[]>({ text, rowMode: 'array', ...(values.length > 0 ? { values: [...values] } : {}) }));
+
+  return {
+    client,
+    get pid() {
+      return (client as unknown as { readonly processID: number }).processID;
+    },
+    query: async (text, values = []) => (await send(text, values)).rows,
+    execute: async (text, values = []) => (await send(text, values)).rowCount ?? 0,
+    run: async (signal, work) => {
+      const unwatch = watch(signal);
+      try {
+        if (abortedBy !== null) throw abortedBy.reason;
+        return await guarded(work);
+      } finally {
+        unwatch();
+      }
+    },
+    watch,
+    fault,
+    close: async () => {
+      if (state === 'closed') return;
+      state = 'closed';
+      await endWithin(client, CLOSE_MS);
+    },
+    destroy,
+  };
+}
+
+/** Says goodbye to the server, and cuts the connection when it does not answer in time. */
+async function endWithin(client: Client, ms: number): Promise<void> {
+  const timer = setTimeout(() => client.connection.stream.destroy(), ms);
+  try {
+    await client.end();
+  } catch {
+    client.connection.stream.destroy();
+  } finally {
+    clearTimeout(timer);
+  }
+}
