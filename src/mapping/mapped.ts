@@ -32,5 +32,6 @@ export interface MappingFault {
 export interface Mapper {
   /** What it yields; its key is the key of the target. */
   readonly shape: Shape;
-  map(batch: Batch): Mapped;
+  /** `exits`: records that do not pass `where` become deletes; without, they are only counted as filtered. Default true. */
+  map(batch: Batch, options?: { readonly exits: boolean }): Mapped;
 }

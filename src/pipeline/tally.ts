@@ -11,6 +11,8 @@ export interface Pending {
   bytes: number;
   batches: number;
   conversions: Conversion[];
+  /** Results of commits that moved no checkpoint. */
+  written: CommitResult[];
 }
 
 export type DurableCounts = Pick<
@@ -23,6 +25,8 @@ export interface Tally {
   readonly pending: Pending;
   /** Adds what is pending and what the commit says to the durable counts. */
   settle(stream: string, result: CommitResult): void;
+  /** Keeps counts of rows that became durable while their reads are still pending. */
+  addWritten(result: CommitResult): void;
   /** Forgets what is pending: it was not written. */
   discard(): void;
   counts(): DurableCounts;
@@ -44,25 +48,34 @@ export function createTally(): Tally {
     }
   }
 
-  return {
-    pending,
-    settle(stream, result) {
-      const written = result.streams[stream] ?? { upserted: 0, unchanged: 0, deleted: 0, absent: 0, superseded: 0 };
+  function countWritten(stream: string, result: CommitResult): void {
+    const written = result.streams[stream];
+    if (written !== undefined) {
       // A record that left the filter and was not in the target is filtered; any other delete of an absent row changes nothing.
       const exitsAbsent = Math.min(pending.exits, written.absent);
+      pending.exits -= exitsAbsent;
+      counts.filtered += exitsAbsent;
+      counts.unchanged += written.unchanged + written.absent - exitsAbsent;
+      counts.upserted += written.upserted;
+      counts.deleted += written.deleted;
+      counts.superseded += written.superseded;
+    }
+    addConversions(result.conversions ?? [], stream);
+  }
+
+  return {
+    pending,
+    addWritten: (result) => void pending.written.push(result),
+    settle(stream, result) {
+      for (const one of [...pending.written, result]) countWritten(stream, one);
       counts.read += pending.read;
-      counts.filtered += pending.filtered + exitsAbsent;
+      counts.filtered += pending.filtered;
       counts.coalesced += pending.coalesced;
       counts.deadLettered += pending.deadLettered;
       counts.bytes += pending.bytes;
       counts.batches += pending.batches;
-      counts.upserted += written.upserted;
-      counts.unchanged += written.unchanged + written.absent - exitsAbsent;
-      counts.deleted += written.deleted;
-      counts.superseded += written.superseded;
       counts.lettersResolved += result.lettersResolved;
       addConversions(pending.conversions, stream);
-      addConversions(result.conversions ?? [], stream);
       Object.assign(pending, nothingPending());
     },
     discard: () => Object.assign(pending, nothingPending()),
@@ -72,5 +85,5 @@ export function createTally(): Tally {
 }
 
 function nothingPending(): Pending {
-  return { read: 0, filtered: 0, coalesced: 0, deadLettered: 0, exits: 0, bytes: 0, batches: 0, conversions: [] };
+  return { read: 0, filtered: 0, coalesced: 0, deadLettered: 0, exits: 0, bytes: 0, batches: 0, conversions: [], written: [] };
 }

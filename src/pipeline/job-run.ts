@@ -1,0 +1,53 @@
+import type PQueue from 'p-queue';
+import type { Checkpoint, CheckpointStore, Owner } from '../model/checkpoint.ts';
+import type { Feed } from '../model/feed.ts';
+import type { JobContext, RunSignals } from './job-context.ts';
+import type { LetterBook } from './letter-book.ts';
+import type { PlannedStream } from './plan.ts';
+import type { StreamReport } from './report.ts';
+import type { Tally } from './tally.ts';
+
+/** One execution of a job, from the moment it holds the lease. */
+export interface JobRun {
+  readonly context: JobContext;
+  readonly owner: Owner;
+  readonly store: CheckpointStore;
+  readonly atomic: boolean;
+  readonly book: LetterBook;
+  readonly signals: RunSignals;
+  readonly streams: ReadonlyMap<string, StreamState>;
+  /** Feeds that read and write at the same time, at most. */
+  readonly slots: PQueue;
+  readonly follow: boolean;
+}
+
+/** A stream in one run: its plan as it stands, and what is to be reported of it. */
+export interface StreamState {
+  planned: PlannedStream;
+  readonly tally: Tally;
+  readonly phases: Set<'backfill' | 'changes'>;
+  /** Whether the target was made by this run, so that nothing old can stand in it. */
+  readonly fresh: boolean;
+  status: StreamReport['status'] | 'waiting';
+  retries: number;
+  caughtUp: boolean;
+  /** When the last complete read of the changes began (ms since 1970). */
+  readFromMs: number | null;
+  before: string | null;
+  after: string | null;
+  heldBack: { readonly since: string; readonly by: string } | null;
+  error: unknown;
+}
+
+/** The streams of one changes feed. They share its cursor and its life. */
+export interface Group {
+  readonly feed: Feed;
+  readonly streams: readonly StreamState[];
+}
+
+/** The checkpoints of a group's feeds as they are stored now. */
+export async function groupCheckpoints(run: JobRun, group: Group): Promise<Checkpoint[]> {
+  const names = group.streams.map((stream) => stream.planned.name);
+  const all = await run.store.list(run.context.job.name, run.signals.abort);
+  return all.filter((checkpoint) => checkpoint.feed.id === group.feed.id || (checkpoint.feed.kind === 'backfill' && checkpoint.feed.streams.some((name) => names.includes(name))));
+}

@@ -1,0 +1,132 @@
+import { TrueupError, faultOf, isTrueupError } from '../errors.ts';
+import { compileMapping } from '../mapping/compile.ts';
+import type { Checkpoint } from '../model/checkpoint.ts';
+import type { Feed } from '../model/feed.ts';
+import { delay, retryDecision } from '../resilience/retry.ts';
+import { applyPlan, refuseProblems } from './apply-plan.ts';
+import { ShapeChanged } from './feed-run.ts';
+import type { FeedRun, StreamRun } from './feed-run.ts';
+import type { RunSignals } from './job-context.ts';
+import type { JobRun, StreamState } from './job-run.ts';
+import { noLetters } from './letter-book.ts';
+import { planJob } from './plan.ts';
+import { isRecordFault } from './write-apart.ts';
+
+/** Times that a stream is planned again without any progress in between. */
+const MAX_REPLANS = 2;
+
+export interface FeedWork {
+  readonly feed: Feed;
+  readonly streams: readonly StreamState[];
+  readonly following: boolean;
+  readonly signals: RunSignals;
+}
+
+interface Attempts {
+  /** Failures since the last progress. */
+  failed: number;
+  replans: number;
+  mustReplan: boolean;
+  eager: boolean;
+}
+
+/**
+ * Runs `body` on a feed with a lane of its own, and again from the last checkpoint as long as its faults pass by themselves. The one place where
+ * feeds are retried. Once a fault remains, it is thrown.
+ */
+export async function withFeed<T>(job: JobRun, work: FeedWork, body: (run: FeedRun) => Promise<T>): Promise<T> {
+  const attempts: Attempts = { failed: 0, replans: 0, mustReplan: false, eager: false };
+  for (;;) {
+    let run: FeedRun | null = null;
+    try {
+      if (attempts.mustReplan) await replan(job, work);
+      attempts.mustReplan = false;
+      run = await openFeed(job, work, attempts.eager);
+      return await body(run);
+    } catch (error) {
+      for (const stream of work.streams) stream.tally.discard();
+      if (run !== null) job.book.discard(run.pending);
+      if (run?.progressed === true) Object.assign(attempts, { failed: 0, replans: 0 });
+      await recover(job, work, error, attempts);
+    } finally {
+      await run?.lane.close();
+    }
+  }
+}
+
+async function openFeed(job: JobRun, work: FeedWork, eager: boolean): Promise<FeedRun> {
+  const { context, owner, book, atomic } = job;
+  const checkpoint = await storedCheckpoint(job, work.feed);
+  const lane = await context.target.openLane({ owner, streams: work.streams.map((stream) => stream.planned.target), checkpoints: atomic }, work.signals.abort);
+  return {
+    context,
+    owner,
+    feed: work.feed,
+    checkpoint,
+    streams: new Map(work.streams.map((stream) => [stream.planned.name, streamRun(job, stream)])),
+    lane,
+    atomic,
+    book,
+    pending: noLetters(),
+    signals: work.signals,
+    exits: work.feed.kind === 'changes' || work.streams.some((stream) => !stream.fresh),
+    eager,
+    uncommitted: [],
+    following: work.following,
+    progressed: false,
+    idleCommitAt: 0,
+    lettersTriedAt: context.now(),
+  };
+}
+
+function streamRun(job: JobRun, { planned, tally }: StreamState): StreamRun {
+  const { shape } = planned.sourcePlan;
+  return { planned, tally, shape, mapper: compileMapping(planned.mapping, shape, (text) => job.context.secrets(text)) };
+}
+
+async function storedCheckpoint(job: JobRun, feed: Feed): Promise<Checkpoint> {
+  const all = await job.store.list(job.context.job.name, job.signals.abort);
+  const found = all.find((checkpoint) => checkpoint.feed.id === feed.id);
+  if (found === undefined) throw new TrueupError('E_FENCED', `job '${job.context.job.name}': the checkpoint of feed '${feed.id}' was dropped while the run went on`);
+  return found;
+}
+
+/** Returns when the feed is to be tried again; throws what cannot be mended by that. */
+async function recover(job: JobRun, work: FeedWork, error: unknown, attempts: Attempts): Promise<void> {
+  if (work.signals.stop.aborted || work.signals.abort.aborted) throw error;
+  if (error instanceof ShapeChanged || faultOf(error) === 'plan') {
+    attempts.replans += 1;
+    if (attempts.replans > MAX_REPLANS) throw error instanceof ShapeChanged ? new TrueupError('E_PLAN_CHANGED', `${error.message} again and again while the run tried to follow`) : error;
+    attempts.mustReplan = true;
+    return;
+  }
+  if (isRecordFault(error) && !attempts.eager) {
+    attempts.eager = true;
+    return;
+  }
+  attempts.failed += 1;
+  const { context } = job;
+  const decision = retryDecision(error, attempts.failed, context.job.retries, context.random());
+  if (decision.kind === 'stop') throw error;
+  for (const stream of work.streams) {
+    stream.retries += 1;
+    const told = isTrueupError(error) ? { code: error.code, message: error.message } : { code: 'E_BUG', message: String(error) };
+    context.onEvent({ kind: 'retry', job: context.job.name, stream: stream.planned.name, attempt: attempts.failed, delayMs: decision.delayMs, ...told });
+  }
+  await delay(decision.delayMs, work.signals.stop);
+}
+
+/** Plans the feed's streams anew: fields were added, dropped or retyped. The drift policy decides, in the target's plan. */
+async function replan(job: JobRun, work: FeedWork): Promise<void> {
+  const names = work.streams.map((stream) => stream.planned.name);
+  const plan = await planJob(job.context, work.signals.abort, names);
+  refuseProblems(plan);
+  for (const stream of work.streams) {
+    const planned = plan.streams.find((one) => one.name === stream.planned.name);
+    if (planned === undefined) throw new TrueupError('E_STREAM_UNKNOWN', `stream '${stream.planned.name}' is no longer in the source`);
+    if (planned.targetPlan.creates)
+      throw new TrueupError('E_TARGET_LOST', `stream '${planned.name}': target '${planned.target.target}' is gone while its checkpoint says that records were written to it`);
+    stream.planned = planned;
+  }
+  await applyPlan(job.context, plan, work.signals.abort);
+}

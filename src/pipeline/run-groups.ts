@@ -1,0 +1,116 @@
+import { TrueupError, faultOf, isTrueupError } from '../errors.ts';
+import { dropGroup, liveGroup } from './group-life.ts';
+import type { BackfillScope } from './group-life.ts';
+import { hydrateKeys } from './hydrate-letters.ts';
+import type { Group, JobRun, StreamState } from './job-run.ts';
+import { prepareGroup } from './resume.ts';
+import type { ResumeOptions } from './resume.ts';
+import { withFeed } from './run-feed.ts';
+
+/** Faults after which no stream of the job may go on. */
+const STOPS_ALL: ReadonlySet<string> = new Set(['E_LETTERS', 'E_FENCED']);
+
+/**
+ * Runs every group of a job, each after the groups that it depends on; a group whose parent failed is skipped. With `follow`, all are brought up
+ * to date in that order first and then follow side by side. Faults end in the state of their streams, not in a throw.
+ *
+ * @param stopAll called with a fault after which no stream may go on
+ */
+export async function runGroups(run: JobRun, groups: readonly Group[], options: ResumeOptions, stopAll: (error: unknown) => void): Promise<void> {
+  const catchUp: JobRun = { ...run, follow: false };
+  await inOrder(groups, async (group) => {
+    await guarded(run, group, stopAll, async () => {
+      await prepareGroup(run, group, options);
+      await liveOrReload(catchUp, group, options.backfill ?? {});
+    });
+  });
+  await retryOrderLetters(catchUp, groups, stopAll);
+  if (run.follow && !run.signals.stop.aborted) await Promise.all(groups.map((group) => group.streams.some(isFailed) ? undefined : guarded(run, group, stopAll, () => liveOrReload(run, group, {}))));
+}
+
+/** A position that the source has lost is loaded again when the job says so. */
+async function liveOrReload(run: JobRun, group: Group, scope: BackfillScope): Promise<void> {
+  try {
+    await liveGroup(run, group, scope);
+  } catch (error) {
+    if (!isTrueupError(error) || error.code !== 'E_POSITION_LOST' || run.context.job.onLostPosition !== 'rebackfill') throw error;
+    run.context.log.warn({ job: run.context.job.name, streams: group.feed.streams }, 'the position is lost in the source: loading again');
+    await dropGroup(run, group);
+    await liveGroup(run, group, scope);
+  }
+}
+
+async function guarded(run: JobRun, group: Group, stopAll: (error: unknown) => void, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    setStatus(group.streams, run.signals.stop.aborted ? 'stopped' : 'succeeded');
+  } catch (error) {
+    const stopped = run.signals.stop.aborted && (faultOf(error) === 'stopped' || error === run.signals.stop.reason || error === run.signals.abort.reason);
+    setStatus(group.streams, stopped ? 'stopped' : 'failed');
+    if (!stopped) for (const stream of group.streams) stream.error = error;
+    if (isTrueupError(error) && STOPS_ALL.has(error.code)) stopAll(error);
+  }
+  for (const stream of group.streams) run.context.onEvent({ kind: 'stream-ended', job: run.context.job.name, stream: stream.planned.name, status: stream.status });
+}
+
+/** Calls `work` for each group once those that it depends on have ended. A cycle is entered at its first group: order letters mend the rest. */
+async function inOrder(groups: readonly Group[], work: (group: Group) => Promise<void>): Promise<void> {
+  const ended = new Map<Group, Promise<void>>();
+  const start = (group: Group, above: readonly Group[]): Promise<void> => {
+    const known = ended.get(group);
+    if (known !== undefined) return known;
+    const parents = parentsOf(group, groups).filter((parent) => !above.includes(parent));
+    const waits = parents.map((parent) => start(parent, [...above, group]));
+    const end = Promise.all(waits).then(() => {
+      const failed = parents.flatMap((parent) => parent.streams).find(isFailed);
+      return failed === undefined ? work(group) : skip(group, failed);
+    });
+    ended.set(group, end);
+    return end;
+  };
+  await Promise.all(groups.map((group) => start(group, [])));
+}
+
+function skip(group: Group, parent: StreamState): void {
+  for (const stream of group.streams) {
+    stream.status = 'skipped';
+    stream.error = new TrueupError('E_RECORD_ORDER', `not started: stream '${parent.planned.name}', which it depends on, did not succeed`);
+  }
+}
+
+function parentsOf(group: Group, groups: readonly Group[]): Group[] {
+  const after = new Set(group.streams.flatMap(({ planned }) => planned.after));
+  return groups.filter((other) => other !== group && other.streams.some(({ planned }) => after.has(planned.name)));
+}
+
+/**
+ * Records that came before their parents: the parents are read up to now, then the records are tried again. What still has no parent keeps its
+ * letter for the next run.
+ */
+async function retryOrderLetters(run: JobRun, groups: readonly Group[], stopAll: (error: unknown) => void): Promise<void> {
+  for (const group of groups) {
+    for (const stream of group.streams) {
+      const keys = run.book.keys(stream.planned.name, 'order');
+      if (keys.length === 0 || run.signals.stop.aborted || isFailed(stream)) continue;
+      for (const parent of parentsOf(group, groups)) if (!parent.streams.some(isFailed)) await guarded(run, parent, stopAll, () => liveGroup(run, parent));
+      await guarded(run, group, stopAll, () => replayKeys(run, group, stream, keys));
+    }
+  }
+}
+
+/** Reads the records of these keys again and writes them as they are now. */
+export async function replayKeys(run: JobRun, group: Group, stream: StreamState, keys: readonly (readonly string[])[]): Promise<void> {
+  stream.phases.add('changes');
+  await withFeed(run, { feed: group.feed, streams: group.streams, following: false, signals: run.signals }, async (feedRun) => {
+    const of = feedRun.streams.get(stream.planned.name);
+    if (of !== undefined) await hydrateKeys(feedRun, of, keys);
+  });
+}
+
+function isFailed(stream: StreamState): boolean {
+  return stream.status === 'failed' || stream.status === 'skipped';
+}
+
+function setStatus(streams: readonly StreamState[], status: StreamState['status']): void {
+  for (const stream of streams) stream.status = status;
+}
