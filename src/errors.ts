@@ -46,6 +46,7 @@ export const ERROR_CODES = {
   E_RECORD_TOO_LARGE: { fault: 'record', cause: 'A record is larger than `maxRecordBytes` or than the target can store.', remedy: 'Raise `maxRecordBytes`, or drop the large field in the mapping.' },
   E_RECORD_EXPRESSION: { fault: 'record', cause: 'An expression of the mapping failed on this record.', remedy: 'Guard the expression against such values, for example with a condition.' },
   E_RECORD_ORDER: { fault: 'order', cause: 'The record refers to one that the target does not have yet.', remedy: 'Nothing, if the parent arrives: the record is tried again after its parents. Else sync the parent stream in the same job.' },
+  E_RECORD_MISSING: { fault: 'order', cause: 'A partial change arrived for a record that the target does not have.', remedy: 'Nothing: the record is read again from the source.' },
 
   E_UNREACHABLE: { fault: 'unreachable', cause: 'A connection cannot be made: nobody answers at the address.', remedy: 'Check host, port, TLS and firewall, and that the server is up.' },
   E_CONNECTION_LOST: { fault: 'environment', cause: 'A connection broke or went silent in the middle of the work.', remedy: 'Nothing, if it passes: the feed is retried from its last checkpoint.' },
