@@ -9,6 +9,7 @@ export type { Shape } from './model/shape.ts';
 export { fieldIndex, keyNames, sameShape } from './model/shape.ts';
 export type { Cell, Row, Variant } from './model/cell.ts';
 export { INSTANT_INFINITY } from './model/cell.ts';
+export { carrierProblem } from './model/carrier.ts';
 export type { CellRecordsInit, Decode, Form, Records } from './model/records.ts';
 export { cellRecords, decodedCell } from './model/records.ts';
 export type { Op } from './model/change.ts';

@@ -1,0 +1,27 @@
+import { defineConnector, z } from '../../src/sdk.ts';
+import { memoryDatabase } from './database.ts';
+import { openMemorySource } from './source.ts';
+import { openMemoryTarget } from './target.ts';
+
+/*
+ * A database inside this process: the reference implementation of the contracts. Read `database.ts` for what it stores, then `source.ts`,
+ * `lane.ts` and `store.ts`. Programs and tests fill it through `memoryDatabase(name)`.
+ */
+
+export { dropMemoryDatabase, memoryDatabase } from './database.ts';
+export type { MemoryDatabase } from './database.ts';
+
+const options = z.strictObject({
+  database: z.string().min(1).default('default').describe('Name of a database in this process; sources and targets of one name share it.'),
+});
+
+const memory = defineConnector({
+  name: 'memory',
+  summary: 'Collections in the memory of this process, gone when it ends: for tests, for trying things out, and as an example of a connector.',
+  options,
+  cursorVersion: 1,
+  openSource: ({ database }) => openMemorySource(memoryDatabase(database)),
+  openTarget: ({ database }) => openMemoryTarget(memoryDatabase(database)),
+});
+
+export default memory;
