@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   E_RESOURCES: { fault: 'environment', cause: 'The server has run out of disk, memory or another resource.', remedy: 'Free the resource; the next run resumes from the last checkpoint.' },
   E_TIMEOUT: { fault: 'environment', cause: 'An operation took longer than its limit.', remedy: 'Look for locks and load on the server; raise the limit if the operation is rightly slow.' },
   E_ACCESS: { fault: 'access', cause: 'The server refuses the credentials or the role lacks a privilege.', remedy: 'Check user, password and database, and grant what the message names.' },
+  E_STATE: { fault: 'access', cause: 'The state file cannot be used: it is not writable, is damaged, or belongs to a newer trueup or another program.', remedy: 'Do what the message says, or name another file with `state:` in the config.' },
   E_PLAN_CHANGED: { fault: 'plan', cause: 'A table or column that the plan relies on was dropped, renamed or retyped.', remedy: 'Run `trueup plan` to see the difference, then correct the mapping or allow the drift.' },
 
   E_DDL_MANUAL: { fault: 'limit', cause: 'The target lacks something and `ddl: manual` forbids creating it.', remedy: 'Run the printed statements, then run again.' },
