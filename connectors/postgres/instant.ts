@@ -29,3 +29,29 @@ export function daysSince1970(year: number, month: number, day: number): number 
   const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
   return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
 }
+
+/** What Postgres reads back as the same instant: `2026-11-24 10:00:00.123456+00`, with ` BC` before year 1. */
+export function formatInstant(instant: bigint): string {
+  if (instant === INSTANT_INFINITY) return 'infinity';
+  if (instant === -INSTANT_INFINITY) return '-infinity';
+  const micros = ((instant % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  const seconds = Number((instant - micros) / 1_000_000n);
+  const days = Math.floor(seconds / 86_400);
+  const second = seconds - days * 86_400;
+  const { year, month, day } = civilDate(days);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const clock = `${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}.${String(micros).padStart(6, '0')}`;
+  return `${String(year > 0 ? year : 1 - year).padStart(4, '0')}-${two(month)}-${two(day)} ${clock}+00${year > 0 ? '' : ' BC'}`;
+}
+
+/** The inverse of `daysSince1970`, from the same source. */
+function civilDate(days: number): { readonly year: number; readonly month: number; readonly day: number } {
+  const z = days + 719_468;
+  const era = Math.floor(z / 146_097);
+  const dayOfEra = z - era * 146_097;
+  const yearOfEra = Math.floor((dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365);
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const shifted = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = shifted + (shifted < 10 ? 3 : -9);
+  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day: dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1 };
+}
