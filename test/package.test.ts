@@ -56,11 +56,11 @@ describe('the package, installed in an empty folder', { timeout: 120_000 }, () =
   });
 
   it('runs as npx trueup, from what was compiled', async () => {
-    expect(await run('npx', ['--no', 'trueup', '--version'], folder)).toBe(`${version}\n`);
+    expect(await run('npx', ['--no', '--', 'trueup', '--version'], folder)).toBe(`${version}\n`);
   });
 
   it('knows its connectors', async () => {
-    expect(await run('npx', ['--no', 'trueup', 'connectors'], folder)).toMatch(/postgres/);
+    expect(await run('npx', ['--no', '--', 'trueup', 'connectors'], folder)).toMatch(/postgres/);
   });
 
   it('gives programs its API, connectors their SDK, and editors the schemas', async () => {
@@ -89,7 +89,7 @@ describe('the package, installed in an empty folder', { timeout: 120_000 }, () =
       import { checkpointStoreContract, sourceContract, targetContract } from 'trueup/testing';
       it('are there', () => expect([sourceContract, targetContract, checkpointStoreContract].map((one) => typeof one)).toEqual(['function', 'function', 'function']));`;
     await writeFile(join(folder, 'contract.test.js'), test);
-    expect(await run('npx', ['--no', 'vitest', 'run'], folder)).toMatch(/1 passed/);
+    expect(await run('npx', ['--no', '--', 'vitest', 'run'], folder)).toMatch(/1 passed/);
   });
 
   it('has types that a strict consumer compiles against', async () => {

@@ -22,7 +22,7 @@ describe('test/processes: the command as a process', () => {
   });
 
   it('is what npx runs in the checkout, in any of its folders', () => {
-    expect(execFileSync('npx', ['--no', 'trueup', '--version'], { cwd: join(root, 'test'), encoding: 'utf8' })).toBe(`${version}\n`);
+    expect(execFileSync('npx', ['--no', '--', 'trueup', '--version'], { cwd: join(root, 'test'), encoding: 'utf8' })).toBe(`${version}\n`);
   });
 
   it('reports how a process that is killed came to its end', async () => {
