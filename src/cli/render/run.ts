@@ -1,0 +1,126 @@
+import type { JobReport, RunReport, RunStatus, StreamReport } from '../../pipeline/report.ts';
+import type { View } from '../outcome.ts';
+import { bytesText, countText, durationText, plural } from '../text/quantity.ts';
+import type { Style } from '../text/style.ts';
+import { tableText } from '../text/table.ts';
+import type { Column } from '../text/table.ts';
+import { singleLine } from '../text/width.ts';
+import { guaranteeLines } from './guarantee.ts';
+import { errorLines, indented } from './problem.ts';
+
+/** `run`, `backfill`, `copy` and `replay` for people. */
+export function runText(report: RunReport, view: View): string {
+  const jobs = report.jobs.map((job) => jobText(job, report, view));
+  return [...jobs, ...nextSteps(report).map((step) => `${view.style.dim('next:')} ${step}`)].join('\n');
+}
+
+function jobText(job: JobReport, report: RunReport, view: View): string {
+  const { style } = view;
+  const epoch = job.epoch === undefined ? '' : `, epoch ${job.epoch}`;
+  const head = `${style.bold(singleLine(job.job))}  ${statusText(job.status, style)}  ${style.dim(`in ${durationText(report.durationMs)}, run ${report.run}${epoch}`)}`;
+  const lines = [head];
+  if (job.streams.length > 0)
+    lines.push(tableText({ columns: COLUMNS, rows: job.streams.map(rowOf), style, width: view.width, indent: 2 }));
+  lines.push(
+    ...indented(
+      job.streams.flatMap((stream) => streamNotes(stream, style)),
+      2,
+    ),
+  );
+  if (job.guarantee !== undefined) lines.push(...indented(guaranteeLines(job.guarantee, style), 2));
+  if (job.error !== undefined) lines.push(...indented(errorLines(job.error, style), 2));
+  return `${lines.join('\n')}\n`;
+}
+
+const number = (title: string, optional = false): Column => ({ title, align: 'right', optional });
+
+/** The columns of the law `read = filtered + coalesced + upserted + unchanged + deleted + superseded + letters`; the rare ones only where they are not 0. */
+const COLUMNS: readonly Column[] = [
+  { title: 'stream', minWidth: 12 },
+  { title: 'status' },
+  { title: 'phase' },
+  number('read'),
+  number('filtered', true),
+  number('coalesced', true),
+  number('upserted'),
+  number('unchanged'),
+  number('deleted'),
+  number('superseded', true),
+  number('letters', true),
+  number('bytes'),
+];
+
+function rowOf(stream: StreamReport): string[] {
+  const rare = (count: number) => (count === 0 ? '' : countText(count));
+  const name = stream.target === stream.stream ? stream.stream : `${stream.stream} → ${stream.target}`;
+  return [
+    name,
+    stream.status,
+    stream.phase ?? '',
+    countText(stream.read),
+    rare(stream.filtered),
+    rare(stream.coalesced),
+    countText(stream.upserted),
+    countText(stream.unchanged),
+    countText(stream.deleted),
+    rare(stream.superseded),
+    rare(stream.deadLettered),
+    bytesText(stream.bytes),
+  ];
+}
+
+function streamNotes(stream: StreamReport, style: Style): string[] {
+  const name = singleLine(stream.stream);
+  const notes: string[] = [];
+  if (stream.deadLettered > 0) notes.push(`${style.yellow('!')} ${name}: ${plural(stream.deadLettered, 'record')} became dead letters`);
+  if (stream.lettersResolved > 0) notes.push(`${name}: ${plural(stream.lettersResolved, 'dead letter')} resolved`);
+  for (const { field, kind, count } of stream.conversions)
+    notes.push(`${name}: ${plural(count, 'value')} of ${singleLine(field)} converted: ${kind}`);
+  if (stream.heldBack !== undefined)
+    notes.push(`${name}: changes since ${stream.heldBack.since} are held back by ${singleLine(stream.heldBack.by)}`);
+  if (stream.retries > 0) notes.push(`${name}: ${plural(stream.retries, 'retry', 'retries')}`);
+  if (stream.error !== undefined) notes.push(...errorLines({ ...stream.error, message: `${name}: ${stream.error.message}` }, style));
+  return notes;
+}
+
+export function statusText(status: RunStatus | 'running', style: Style): string {
+  switch (status) {
+    case 'succeeded':
+      return style.green(status);
+    case 'incomplete':
+    case 'stopped':
+    case 'running':
+      return style.yellow(status);
+    case 'failed':
+    case 'fenced':
+      return style.red(status);
+    default:
+      return status satisfies never;
+  }
+}
+
+/** What a person does now. */
+function nextSteps(report: RunReport): string[] {
+  const steps: string[] = [];
+  for (const job of report.jobs) {
+    if (job.streams.some((stream) => stream.deadLettered > 0)) {
+      steps.push(`trueup dead-letters list ${job.job}    shows keys and reasons; correct the rows in the source and run again`);
+    }
+    if (job.status === 'stopped' || job.status === 'failed')
+      steps.push(`run it again: it resumes from the last checkpoint (trueup checkpoint list ${job.job})`);
+  }
+  return [...new Set(steps)];
+}
+
+/** One line for the log of `start`. */
+export function jobLine(job: JobReport): string {
+  const sum = (count: (stream: StreamReport) => number) => job.streams.reduce((total, stream) => total + count(stream), 0);
+  const letters = sum((stream) => stream.deadLettered);
+  const failed = job.error ?? job.streams.find((stream) => stream.error !== undefined)?.error;
+  const counts = `${countText(sum((s) => s.read))} read, ${countText(sum((s) => s.upserted))} upserted, ${countText(sum((s) => s.deleted))} deleted`;
+  return [
+    `${job.job} ${job.status}: ${counts}`,
+    ...(letters === 0 ? [] : [plural(letters, 'dead letter')]),
+    ...(failed === undefined ? [] : [`[${failed.code}] ${failed.message}`]),
+  ].join(', ');
+}
