@@ -10,6 +10,8 @@ export { fieldIndex, keyNames, sameShape } from './model/shape.ts';
 export type { Cell, Row, Variant } from './model/cell.ts';
 export { INSTANT_INFINITY } from './model/cell.ts';
 export { carrierProblem } from './model/carrier.ts';
+export { planConversion } from './model/conversion.ts';
+export type { ConversionPlan } from './model/conversion.ts';
 export type { CellRecordsInit, Decode, Form, Records } from './model/records.ts';
 export { cellRecords, decodedCell } from './model/records.ts';
 export type { Op } from './model/change.ts';
