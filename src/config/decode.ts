@@ -20,7 +20,11 @@ export function decode<S extends z.ZodType>(schema: S, document: ConfigDocument,
 }
 
 /** The same for a value that stands at `path` but is not quite what is written there (a connection without `connector`). */
-export function decodeValue<S extends z.ZodType>(schema: S, document: ConfigDocument, place: { readonly path: Path; readonly value: unknown }): Decoded<z.output<S>> {
+export function decodeValue<S extends z.ZodType>(
+  schema: S,
+  document: ConfigDocument,
+  place: { readonly path: Path; readonly value: unknown },
+): Decoded<z.output<S>> {
   const { path } = place;
   const first = schema.safeParse(place.value);
   const result = first.success ? first : schema.safeParse(withNumbersFromText(place.value, first.error.issues, document, path));
@@ -56,7 +60,12 @@ function flattened(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
 }
 
 function isRootMismatch(issue: z.core.$ZodIssue): boolean {
-  return issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value' || (issue.code === 'invalid_union' && issue.errors.every((one) => one.some(isRootMismatch))));
+  return (
+    issue.path.length === 0 &&
+    (issue.code === 'invalid_type' ||
+      issue.code === 'invalid_value' ||
+      (issue.code === 'invalid_union' && issue.errors.every((one) => one.some(isRootMismatch))))
+  );
 }
 
 interface Place {
@@ -70,7 +79,11 @@ function findingsOf(issue: z.core.$ZodIssue, place: Place): readonly Finding[] {
   const subject = subjectOf(path);
   const written = valueAt(place.document.written, path);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], part: 'key', message: `unknown key '${key}'.${knownNames(key, keysAt(place.schema, issue.path))}` }));
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      part: 'key',
+      message: `unknown key '${key}'.${knownNames(key, keysAt(place.schema, issue.path))}`,
+    }));
   }
   if (issue.code === 'invalid_union') return [{ path, part: 'value', message: unionText(issue, subject, written) }];
   if (isMissing(issue, written, place, path)) return [{ path: path.slice(0, -1), part: 'key', message: `${subject} is missing` }];

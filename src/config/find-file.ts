@@ -15,7 +15,9 @@ export function findConfigFile(named: string | undefined, cwd: string): { readon
     const name = CONFIG_NAMES.find((candidate) => existsSync(join(folder, candidate)));
     if (name !== undefined) return { file: join(folder, name) };
   }
-  return { problem: `no ${CONFIG_NAMES.slice(0, -1).join(', ')} or ${CONFIG_NAMES.at(-1)} in ${folders.join(', ')}. \`trueup init\` writes one` };
+  return {
+    problem: `no ${CONFIG_NAMES.slice(0, -1).join(', ')} or ${CONFIG_NAMES.at(-1)} in ${folders.join(', ')}. \`trueup init\` writes one`,
+  };
 }
 
 /** A path as a person in `cwd` would write it; absolute when it lies elsewhere. */

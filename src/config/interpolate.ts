@@ -33,7 +33,9 @@ export function interpolate(text: string, surroundings: Surroundings): Interpola
   const problems: string[] = [];
   const replaced = text.replaceAll(/\$\$\{|\$\{([^}]*)\}?/g, (found: string, inner: string | undefined) => {
     if (inner === undefined) return '${';
-    const read = found.endsWith('}') ? readReference(inner, surroundings) : { problem: `'${found}' has no closing brace; write $\${ for a literal \${` };
+    const read = found.endsWith('}')
+      ? readReference(inner, surroundings)
+      : { problem: `'${found}' has no closing brace; write $\${ for a literal \${` };
     if ('problem' in read) {
       problems.push(read.problem);
       return found;
@@ -46,7 +48,8 @@ export function interpolate(text: string, surroundings: Surroundings): Interpola
 
 function readReference(inner: string, { env, baseDir }: Surroundings): Reference | { readonly problem: string } {
   if (inner.startsWith('file:')) return readSecretFile(inner.slice('file:'.length), baseDir);
-  if (!NAME.test(inner)) return { problem: `'\${${inner}}' names no environment variable: expected \${NAME} or \${file:PATH}; write $\${ for a literal \${` };
+  if (!NAME.test(inner))
+    return { problem: `'\${${inner}}' names no environment variable: expected \${NAME} or \${file:PATH}; write $\${ for a literal \${` };
   const value = Object.hasOwn(env, inner) ? env[inner] : undefined;
   if (value === undefined) return { problem: `environment variable ${inner} is not set` };
   if (value === '') return { problem: `environment variable ${inner} is set but empty` };

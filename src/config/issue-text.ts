@@ -18,7 +18,15 @@ const EXPECTED: Readonly<Record<string, string>> = {
   null: 'null',
 };
 
-const FORMATS: Readonly<Record<string, string>> = { url: 'a URL', email: 'an e-mail address', uuid: 'a UUID', datetime: 'an ISO date and time', date: 'an ISO date', ipv4: 'an IPv4 address', ipv6: 'an IPv6 address' };
+const FORMATS: Readonly<Record<string, string>> = {
+  url: 'a URL',
+  email: 'an e-mail address',
+  uuid: 'a UUID',
+  datetime: 'an ISO date and time',
+  date: 'an ISO date',
+  ipv4: 'an IPv4 address',
+  ipv6: 'an IPv6 address',
+};
 
 export interface Subject {
   /** `'rows'`, with its quotes. */
@@ -35,6 +43,7 @@ export function issueText(issue: z.core.$ZodIssue, subject: Subject): string {
   switch (issue.code) {
     case 'invalid_type':
       if (issue.expected === 'never') return `${name} is not available yet`;
+      if (!issue.message.startsWith('Invalid input')) return `${name} ${issue.message}, not ${kindOf(written)}`;
       return `${name} must be ${expectedText(issue)}, not ${kindOf(written)}`;
     case 'invalid_value':
       return valueText(issue.values.map(String), subject);
@@ -88,7 +97,8 @@ function valueText(values: readonly string[], subject: Subject): string {
 
 function sizeText(side: 'least' | 'most', origin: string, limit: number): string {
   if (origin === 'string') return side === 'least' && limit === 1 ? 'must not be empty' : `must have at ${side} ${limit} characters`;
-  if (origin === 'array' || origin === 'set' || origin === 'record') return `must have at ${side} ${limit} ${limit === 1 ? 'entry' : 'entries'}`;
+  if (origin === 'array' || origin === 'set' || origin === 'record')
+    return `must have at ${side} ${limit} ${limit === 1 ? 'entry' : 'entries'}`;
   return `must be at ${side} ${limit}`;
 }
 

@@ -10,8 +10,14 @@ const schedule = z
     z.strictObject({
       cron: cronText,
       timezone: text('IANA time zone of the cron fields. Default: `defaults.timezone`.').optional(),
-      overlap: z.enum(['skip', 'queue']).default('skip').meta({ description: 'When the job is still running: leave the turn out, or run once more right after.' }),
-      misfire: z.enum(['once', 'skip']).default('once').meta({ description: 'After downtime: make up for the missed turns with one run, or wait for the next.' }),
+      overlap: z
+        .enum(['skip', 'queue'])
+        .default('skip')
+        .meta({ description: 'When the job is still running: leave the turn out, or run once more right after.' }),
+      misfire: z
+        .enum(['once', 'skip'])
+        .default('once')
+        .meta({ description: 'After downtime: make up for the missed turns with one run, or wait for the next.' }),
       jitter: duration({ min: '0s', max: '1h' }).prefault('0s').meta({ description: 'Start up to this much later, at random.' }),
     }),
   ])
@@ -50,18 +56,22 @@ export const jobSchema = z.strictObject({
   require: require.prefault({}),
   retries: retries.prefault({}),
   deadLetters: deadLetters.prefault({}),
-  checkpoints: z
-    .enum(['atomic', 'beside', 'state'])
-    .optional()
-    .meta({ description: 'Where checkpoints are kept: with the rows in one transaction, beside them in the target, or in the state store. Default: the best that the target can.' }),
+  checkpoints: z.enum(['atomic', 'beside', 'state']).optional().meta({
+    description:
+      'Where checkpoints are kept: with the rows in one transaction, beside them in the target, or in the state store. Default: the best that the target can.',
+  }),
   ddl: z.enum(['auto', 'manual']).default('auto').meta({ description: 'Create what the target lacks, or stop and print the statements.' }),
   concurrency: z.int().min(1).max(64).default(4).meta({ description: 'Streams that are written at the same time.' }),
-  onChange: z
-    .enum(['stop', 'rebackfill', 'from-now'])
+  onChange: z.enum(['stop', 'rebackfill', 'from-now']).default('stop').meta({
+    description: 'When mapping, key, change method or filter changed since the checkpoint: stop, load again, or apply it from now on.',
+  }),
+  onLostPosition: z
+    .enum(['stop', 'rebackfill'])
     .default('stop')
-    .meta({ description: 'When mapping, key, change method or filter changed since the checkpoint: stop, load again, or apply it from now on.' }),
-  onLostPosition: z.enum(['stop', 'rebackfill']).default('stop').meta({ description: 'When the source can no longer deliver from the checkpoint on: stop, or load again.' }),
-  maxDelay: duration({ min: '10ms', max: '1h' }).prefault('1s').meta({ description: 'Longest time that a change waits for its batch to fill, when following.' }),
+    .meta({ description: 'When the source can no longer deliver from the checkpoint on: stop, or load again.' }),
+  maxDelay: duration({ min: '10ms', max: '1h' })
+    .prefault('1s')
+    .meta({ description: 'Longest time that a change waits for its batch to fill, when following.' }),
 });
 
 export type JobConfig = z.output<typeof jobSchema>;

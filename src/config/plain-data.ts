@@ -25,23 +25,21 @@ export function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+const KINDS: Readonly<Record<string, string>> = {
+  object: 'keys and values',
+  string: 'text',
+  boolean: 'true or false',
+  number: 'a number',
+  bigint: 'a number',
+};
+
 /** What kind of thing was written, in words of YAML: never the value itself. */
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
-  switch (typeof value) {
-    case 'object':
-      return 'keys and values';
-    case 'string':
-      return value === '' ? 'an empty text' : 'text';
-    case 'boolean':
-      return 'true or false';
-    case 'number':
-    case 'bigint':
-      return 'a number';
-    default:
-      return `a ${typeof value}`;
-  }
+  if (value === '') return 'an empty text';
+  const kind = typeof value;
+  return KINDS[kind] ?? `a ${kind}`;
 }
 
 /** Walks every scalar and container of plain data, parents first. */

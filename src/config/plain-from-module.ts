@@ -19,12 +19,16 @@ export function plainFromModule(exports: Readonly<Record<string, unknown>>): { r
   }
   const value = exports['default'];
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { problem: `the default export of the config module is ${value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`}. Expected \`export default defineConfig({ … })\`` };
+    return {
+      problem: `the default export of the config module is ${value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`}. Expected \`export default defineConfig({ … })\``,
+    };
   }
   try {
     return { data: plain(value, [], []) };
   } catch (error) {
-    return { problem: error instanceof NotPlain ? error.message : `the default export of the config module cannot be read: ${thrownText(error)}` };
+    return {
+      problem: error instanceof NotPlain ? error.message : `the default export of the config module cannot be read: ${thrownText(error)}`,
+    };
   }
 }
 
@@ -36,7 +40,8 @@ function plain(value: unknown, path: Path, parents: readonly object[]): unknown 
   const within = [...parents, value];
   if (Array.isArray(value)) return value.map((item, index) => plain(item, [...path, index], within));
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) throw new NotPlain(`${place(path)} is a ${value.constructor.name}; a config holds plain data only`);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
+    throw new NotPlain(`${place(path)} is a ${value.constructor.name}; a config holds plain data only`);
   const members = Object.entries(value).filter(([, item]) => item !== undefined);
   return Object.fromEntries(members.map(([key, item]) => [key, plain(item, [...path, key], within)]));
 }

@@ -18,20 +18,42 @@ export interface ReadResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+export interface ReadRequest {
+  /** Absolute path. */
+  readonly file: string;
+  readonly shownAs: string;
+  /** What to read in place of the file. */
+  readonly text?: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
 /** Reads a config file and replaces its references: YAML with positions, or a module's default export. */
-export async function readDocument(file: string, shownAs: string, env: Readonly<Record<string, string | undefined>>): Promise<ReadResult> {
-  const read = /\.[cm]?[jt]s$/.test(file) ? await readModule(file, shownAs) : readYaml(file, shownAs);
+export async function readDocument(request: ReadRequest): Promise<ReadResult> {
+  const { file, shownAs, text, env } = request;
+  const isModule = text === undefined && /\.[cm]?[jt]s$/.test(file);
+  const read = isModule ? await readModule(file, shownAs) : readYaml(file, shownAs, text === undefined ? readUtf8(file) : { text });
   if (read.written === null) return { document: null, diagnostics: read.diagnostics };
   return withReferences(read.written, env);
 }
 
-function readYaml(file: string, shownAs: string): { written: Written | null; diagnostics: readonly Diagnostic[] } {
-  const text = readUtf8(file);
+function readYaml(
+  file: string,
+  shownAs: string,
+  text: ReturnType<typeof readUtf8>,
+): { written: Written | null; diagnostics: readonly Diagnostic[] } {
   if ('problem' in text) return { written: null, diagnostics: [atStart(shownAs, text.problem)] };
-  const { data, diagnostics, at } = parseYaml(text.text, shownAs);
+  const yaml = parseYaml(text.text, shownAs);
+  const { data, diagnostics } = yaml;
   if (diagnostics.length > 0) return { written: null, diagnostics };
-  if (data === null || data === undefined) return { written: null, diagnostics: [atStart(shownAs, 'the file is empty. Expected keys: connections, jobs. `trueup init` writes an example')] };
-  return { written: { file, shownAs, baseDir: dirname(file), kind: 'yaml', written: data, at }, diagnostics: [] };
+  if (data === null || data === undefined)
+    return {
+      written: null,
+      diagnostics: [atStart(shownAs, 'the file is empty. Expected keys: connections, jobs. `trueup init` writes an example')],
+    };
+  return {
+    written: { file, shownAs, baseDir: dirname(file), kind: 'yaml', written: data, at: (path, part) => yaml.at(path, part) },
+    diagnostics: [],
+  };
 }
 
 async function readModule(file: string, shownAs: string): Promise<{ written: Written | null; diagnostics: readonly Diagnostic[] }> {
@@ -39,7 +61,10 @@ async function readModule(file: string, shownAs: string): Promise<{ written: Wri
   if ('problem' in loaded) return { written: null, diagnostics: [atStart(shownAs, `the config module failed to load: ${loaded.problem}`)] };
   const plain = plainFromModule(loaded.exports);
   if ('problem' in plain) return { written: null, diagnostics: [atStart(shownAs, plain.problem)] };
-  return { written: { file, shownAs, baseDir: dirname(file), kind: 'module', written: plain.data, at: () => ({ line: 1, column: 1 }) }, diagnostics: [] };
+  return {
+    written: { file, shownAs, baseDir: dirname(file), kind: 'module', written: plain.data, at: () => ({ line: 1, column: 1 }) },
+    diagnostics: [],
+  };
 }
 
 /** The text of a file, which must be UTF-8; or why there is none. */
@@ -47,7 +72,8 @@ export function readUtf8(file: string): { readonly text: string } | { readonly p
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)) };
   } catch (error) {
-    if (error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return { problem: 'the file is not UTF-8 text' };
+    if (error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      return { problem: 'the file is not UTF-8 text' };
     return { problem: `the file cannot be read: ${systemCode(error)}` };
   }
 }
@@ -61,7 +87,8 @@ function withReferences(written: Written, env: Readonly<Record<string, string | 
   const unresolved = new Set<string>();
   const diagnostics: Diagnostic[] = [];
   for (const { value, path } of walk(written.written)) {
-    if (isRecord(value) && Object.hasOwn(value, '__proto__')) diagnostics.push(diagnose(written, { path: [...path, '__proto__'], part: 'key', message: "unknown key '__proto__'" }));
+    if (isRecord(value) && Object.hasOwn(value, '__proto__'))
+      diagnostics.push(diagnose(written, { path: [...path, '__proto__'], part: 'key', message: "unknown key '__proto__'" }));
   }
   const change = (text: string, path: Path): string => {
     if (!hasReference(text)) return text;

@@ -16,14 +16,19 @@ const batch = z
 export const defaultsSchema = z
   .strictObject({
     batch: batch.prefault({}),
-    memory: byteSize({ min: '1MiB', max: '64GiB' }).prefault('128MiB').meta({ description: 'Most bytes of records in memory, over all jobs.' }),
-    shutdownGrace: duration({ min: '0s', max: '1h' }).prefault('20s').meta({ description: 'How long writing may go on after a signal, to end at a checkpoint.' }),
+    memory: byteSize({ min: '1MiB', max: '64GiB' })
+      .prefault('128MiB')
+      .meta({ description: 'Most bytes of records in memory, over all jobs.' }),
+    shutdownGrace: duration({ min: '0s', max: '1h' })
+      .prefault('20s')
+      .meta({ description: 'How long writing may go on after a signal, to end at a checkpoint.' }),
     timezone: text('IANA time zone of schedules that name none.').default('UTC'),
-    maxRecordBytes: byteSize({ min: '1KiB', max: '1GiB' }).prefault('16MiB').meta({ description: 'A larger record becomes a dead letter.' }),
-    onLoss: z
-      .enum(['error', 'text', 'truncate', 'null'])
-      .default('error')
-      .meta({ description: 'What happens to a value that the target cannot hold exactly: a dead letter, its text, the nearest value, or NULL.' }),
+    maxRecordBytes: byteSize({ min: '1KiB', max: '1GiB' })
+      .prefault('16MiB')
+      .meta({ description: 'A larger record becomes a dead letter.' }),
+    onLoss: z.enum(['error', 'text', 'truncate', 'null']).default('error').meta({
+      description: 'What happens to a value that the target cannot hold exactly: a dead letter, its text, the nearest value, or NULL.',
+    }),
     keepRuns: z.int().min(1).max(100_000).default(100).meta({ description: 'Runs of each job that the history keeps.' }),
   })
   .meta({ description: 'Settings of every job.' });
@@ -39,13 +44,15 @@ export const connectionSchema = z
 
 const name = z.string().regex(NAME_PATTERN);
 
-export const stateSchema = text('Where runs, leases and checkpoints are kept: `sqlite:` and a path, or a `postgres://` URL when several machines share the work. Default: `sqlite:.trueup/state.db`.');
+export const stateSchema = text(
+  'Where runs, leases and checkpoints are kept: `sqlite:` and a path, or a `postgres://` URL when several machines share the work. Default: `sqlite:.trueup/state.db`.',
+);
 
 /** The whole config. Loading decodes it part by part; JSON Schema, reference and `defineConfig` come from here. */
 export const configSchema = z
   .strictObject({
     connections: z.record(name, connectionSchema).meta({ description: 'The systems, by the name that jobs use.' }),
-    jobs: z.record(name, wholeJobSchema).meta({ description: 'What is kept in step, by name.' }),
+    jobs: z.record(name, wholeJobSchema).default({}).meta({ description: 'What is kept in step, by name.' }),
     defaults: defaultsSchema.prefault({}),
     state: stateSchema.optional(),
   })

@@ -4,7 +4,10 @@ import { duration } from './units.ts';
 
 /** A key whose feature is not there yet: known, documented, and refused instead of silently ignored. */
 export function notYet(description: string): z.ZodOptional<z.ZodNever> {
-  return z.never().meta({ description: `Not available yet. ${description}` }).optional();
+  return z
+    .never()
+    .meta({ description: `Not available yet. ${description}` })
+    .optional();
 }
 
 export function text(description: string): z.ZodString {
@@ -13,7 +16,9 @@ export function text(description: string): z.ZodString {
 
 const changes = z
   .strictObject({
-    by: z.enum(CHANGE_METHODS).meta({ description: 'The method: a cursor column, a sequence, the row version (xmin), the log, whole snapshots, or pushed events.' }),
+    by: z.enum(CHANGE_METHODS).meta({
+      description: 'The method: a cursor column, a sequence, the row version (xmin), the log, whole snapshots, or pushed events.',
+    }),
     field: text('The cursor column of `cursor`, or the counter of `sequence`.').optional(),
   })
   .meta({ description: 'How changes are found. Default: the best method that the source offers for the stream; `trueup plan` shows it.' });
@@ -31,15 +36,26 @@ const onDelete = z
 
 const drift = z
   .strictObject({
-    add: z.enum(['evolve', 'ignore', 'stop']).default('evolve').meta({ description: 'A new field: add it to the target, leave it out, or stop.' }),
+    add: z
+      .enum(['evolve', 'ignore', 'stop'])
+      .default('evolve')
+      .meta({ description: 'A new field: add it to the target, leave it out, or stop.' }),
     drop: z.enum(['keep', 'stop']).default('keep').meta({ description: 'A field that is gone: keep the column of the target, or stop.' }),
-    retype: z.enum(['widen', 'stop']).default('widen').meta({ description: 'A field of another type: widen the column where nothing is lost, or stop.' }),
+    retype: z
+      .enum(['widen', 'stop'])
+      .default('widen')
+      .meta({ description: 'A field of another type: widen the column where nothing is lost, or stop.' }),
   })
   .meta({ description: 'What happens when the fields of the stream change.' });
 
 const backfill = z
   .strictObject({
-    partitions: z.int().min(1).max(256).default(4).meta({ description: 'Key ranges that the first load reads in parallel, each resumed by itself.' }),
+    partitions: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(4)
+      .meta({ description: 'Key ranges that the first load reads in parallel, each resumed by itself.' }),
   })
   .meta({ description: 'How existing records are loaded.' });
 
@@ -49,22 +65,36 @@ export const streamSchema = z
     from: text('Stream of the source, `schema.table`. `*` and `?` match inside a name; a dot inside a name is written `\\.`').optional(),
     query: text('A query in the language of the source, instead of `from`; `to` names the stream.').optional(),
     except: z.array(text('A stream name or pattern.')).default([]).meta({ description: 'Streams that a wildcard leaves out.' }),
-    to: text('Where it goes in the target. Default: the same name. With wildcards `archive.{table}`; `{schema}` and `{table}` are parts of the source name.').optional(),
+    to: text(
+      'Where it goes in the target. Default: the same name. With wildcards `archive.{table}`; `{schema}` and `{table}` are parts of the source name.',
+    ).optional(),
     changes: changes.optional(),
-    key: z.array(text('A field name.')).min(1).meta({ description: 'Fields that tell the records apart. Default: the primary key.' }).optional(),
+    key: z
+      .array(text('A field name.'))
+      .min(1)
+      .meta({ description: 'Fields that tell the records apart. Default: the primary key.' })
+      .optional(),
     mapping: z
       .union([text('Path of a mapping file, from the folder of the config.'), z.looseObject({})])
       .meta({ description: 'Path of the mapping file, from the folder of the config. Default: every field under its own name.' })
       .optional(),
     where: text('Expression over the source record; only records for which it is true are in the target.').optional(),
-    lookback: duration({ min: '0s', max: '24d' }).meta({ description: 'Read everything again whose cursor is this much older than the checkpoint.' }).optional(),
+    lookback: duration({ min: '0s', max: '24d' })
+      .meta({ description: 'Read everything again whose cursor is this much older than the checkpoint.' })
+      .optional(),
     deletes: deletes.optional(),
     onDelete: onDelete.default('delete'),
-    onExit: z.enum(['delete', 'keep']).default('delete').meta({ description: 'What happens in the target to a record that no longer passes `where`.' }),
+    onExit: z
+      .enum(['delete', 'keep'])
+      .default('delete')
+      .meta({ description: 'What happens in the target to a record that no longer passes `where`.' }),
     guard: text('A column of the target: a write that is older by it is refused and counted as superseded.').optional(),
     backfill: backfill.prefault({}),
     drift: drift.prefault({}),
-    after: z.array(text('A stream of the same job.')).default([]).meta({ description: "Streams that are written before this one. Default: the target's foreign keys decide." }),
+    after: z
+      .array(text('A stream of the same job.'))
+      .default([])
+      .meta({ description: "Streams that are written before this one. Default: the target's foreign keys decide." }),
   })
   .meta({ description: 'A stream by name, a query, or a wildcard. A stream named by itself beats a wildcard.' });
 

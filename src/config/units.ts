@@ -13,7 +13,8 @@ export const MAX_DURATION_MS = 2 ** 31 - 1;
 export function parseDuration(text: string): number | null {
   if (!DURATION.test(text)) return null;
   let ms = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) ms += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
+    ms += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
   return Math.round(ms);
 }
 
@@ -37,7 +38,7 @@ export function parseShare(text: string): number | null {
 export function duration(limits: { readonly min: string; readonly max: string }): z.ZodType<number, string> {
   const [min, max] = [parseDuration(limits.min) ?? 0, parseDuration(limits.max) ?? MAX_DURATION_MS];
   return z
-    .string()
+    .string({ error: 'must be a duration with its unit, such as 500ms, 10s or 5m' })
     .meta({ pattern: String.raw`^(\d+(\.\d+)?(ms|s|m|h|d))+$|^\$\{` })
     .transform((text, context) => {
       const ms = parseDuration(text);
@@ -69,7 +70,12 @@ export function share(): z.ZodType<number, string | number> {
     .transform((written, context) => {
       const value = typeof written === 'number' ? written : parseShare(written);
       if (value !== null && value >= 0 && value <= 1) return value;
-      context.issues.push({ code: 'custom', input: written, message: 'must be a share between 0 and 1, or a percentage such as 5%', params: { shows: true } });
+      context.issues.push({
+        code: 'custom',
+        input: written,
+        message: 'must be a share between 0 and 1, or a percentage such as 5%',
+        params: { shows: true },
+      });
       return z.NEVER;
     });
 }
