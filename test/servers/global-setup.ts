@@ -19,8 +19,8 @@ const SETTINGS = {
 };
 
 /** One server per run; each test file makes its own databases in it. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const found = await findPostgres(SETTINGS);
+export default async function setup(project: Pick<TestProject, 'provide'>, find = findPostgres): Promise<() => Promise<void>> {
+  const found = await find(SETTINGS);
   if (found.origin === 'none') {
     if (required('postgres')) throw new Error(`TRUEUP_TEST_REQUIRE asks for postgres, but there is none: ${found.reason}.`);
     process.stderr.write(`\n*** Tests that need PostgreSQL are SKIPPED: ${found.reason}. ***\n\n`);
