@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { isBuiltin } from 'node:module';
 import { cyclesIn } from './cycles.ts';
-import { importsOf, reexports } from './imports.ts';
+import { definesConnector, importsOf } from './imports.ts';
 import {
   allowedFor,
   CONNECTOR_INDEX,
@@ -45,7 +45,7 @@ function checkFile(path: string, source: string, report: (problem: string) => vo
 
 function isBarrel(path: string, source: string): boolean {
   if (INDEX_FILES.includes(path)) return false;
-  return !CONNECTOR_INDEX.test(path) || reexports(source);
+  return !CONNECTOR_INDEX.test(path) || !definesConnector(source);
 }
 
 /** @returns the project's own files that this one imports */

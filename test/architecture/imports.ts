@@ -12,10 +12,10 @@ export function importsOf(source: string): (string | null)[] {
   });
 }
 
-/** Whether a file passes on what another exports. */
-export function reexports(source: string): boolean {
+/** Whether a file holds a connector of its own, and does not only pass on what others export. */
+export function definesConnector(source: string): boolean {
   const tokens = tokenize(source);
-  return tokens.some((token, index) => isText(token, 'export') && exportAt(tokens, index + 1).length > 0);
+  return tokens.some((token, index) => isText(token, 'defineConnector') && isText(tokens[index + 1], '('));
 }
 
 function importAt(tokens: readonly Token[], index: number): (string | null)[] {
