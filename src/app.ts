@@ -1,12 +1,45 @@
-import type { ResolvedConfig } from './config/resolved.ts';
-import type { ErrorCode } from './errors.ts';
-import type { Checkpoint, Letter, OwnerInfo, RunRecord } from './model/checkpoint.ts';
-import type { Log } from './model/connector.ts';
-import type { StreamInfo } from './model/contracts.ts';
-import type { Diagnostic } from './model/diagnostic.ts';
+import PQueue from 'p-queue';
+import { connectors as builtIn } from '../connectors/index.ts';
+import { createConnectorLoader } from './config/connectors.ts';
+import { loadConfig } from './config/load-config.ts';
+import { createReferenceResolver } from './config/references.ts';
+import type { Connection, Job, ResolvedConfig } from './config/resolved.ts';
+import { expandStreams } from './config/wildcards.ts';
+import { TrueupError } from './errors.ts';
+import type { Checkpoint, Letter, RunRecord, StateStore } from './model/checkpoint.ts';
+import type { Connector, ConnectorContext, Log } from './model/connector.ts';
+import type { Source, StreamInfo, Target } from './model/contracts.ts';
+import type { Json } from './model/json.ts';
+import { createByteBudget } from './pipeline/byte-budget.ts';
+import { changeCheckpoint } from './pipeline/change-checkpoint.ts';
+import type { ChangedFeed, CheckpointAction } from './pipeline/change-checkpoint.ts';
 import type { OnEvent } from './pipeline/events.ts';
+import { combineExitCodes, statusOf } from './pipeline/exit-code.ts';
+import { checkpointStore } from './pipeline/job-context.ts';
+import type { JobContext, RunSignals } from './pipeline/job-context.ts';
+import { storedStatus } from './pipeline/job-status.ts';
+import type { StoredStatus } from './pipeline/job-status.ts';
+import { applyPlan, refuseProblems } from './pipeline/apply-plan.ts';
+import { planJob } from './pipeline/plan.ts';
+import { jobPlanReport, planExitCode, sampleStream } from './pipeline/plan-job-report.ts';
 import type { PlanReport } from './pipeline/plan-report.ts';
-import type { RunReport } from './pipeline/report.ts';
+import { dropLetters, replayLetters } from './pipeline/letter-commands.ts';
+import type { JobReport, RunReport } from './pipeline/report.ts';
+import type { ResumeOptions } from './pipeline/resume.ts';
+import { runJob } from './pipeline/run-job.ts';
+import type { JobRequest } from './pipeline/run-job.ts';
+import { StopRequest } from './pipeline/stop.ts';
+import { nextFireTime } from './scheduler/fire-time.ts';
+import { createScheduler } from './scheduler/scheduler.ts';
+import { isAlive, thisProcess } from './state/process-identity.ts';
+import { runId } from './state/run-id.ts';
+import { openSqliteState } from './state/sqlite-state.ts';
+
+/** Jobs of one command that run at the same time. */
+const JOBS_AT_ONCE = 4;
+
+export type { FeedStatus } from './pipeline/job-status.ts';
+export type { RunSignals } from './pipeline/job-context.ts';
 
 export interface AppOptions {
   /** A path, or absent: `trueup.yaml`, `trueup.yml`, `trueup.config.ts`, `trueup.config.js` in `cwd` or a folder above it. */
@@ -17,12 +50,6 @@ export interface AppOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly onEvent?: OnEvent;
-}
-
-/** The two signals of a run: reading stops at once, writing only after the grace time. */
-export interface RunSignals {
-  readonly stop: AbortSignal;
-  readonly abort: AbortSignal;
 }
 
 export interface RunOptions {
@@ -47,46 +74,22 @@ export interface BackfillOptions {
   readonly restart?: boolean;
 }
 
-export interface FeedStatus {
-  readonly feed: string;
-  readonly kind: 'changes' | 'backfill';
-  readonly streams: readonly string[];
-  readonly state: Checkpoint['state'];
-  readonly position: string;
-  readonly lagMs?: number;
-  readonly epoch: number;
-  readonly savedAt?: string;
-}
-
-export interface JobStatus {
+export interface JobStatus extends StoredStatus {
   readonly job: string;
   readonly nextRunAt?: string;
-  readonly owner?: OwnerInfo & { readonly live: boolean };
   readonly lastRun?: RunRecord;
-  readonly deadLetters: number;
-  readonly feeds: readonly FeedStatus[];
 }
 
 export interface CheckpointChange {
   readonly job: string;
   readonly feed?: string;
-  readonly action: { readonly kind: 'set'; readonly cursor: string } | { readonly kind: 'rewind' } | { readonly kind: 'drop' };
+  readonly action: CheckpointAction;
 }
 
 export interface CheckpointChangeReport {
   readonly job: string;
   readonly epoch: number;
-  readonly changed: readonly { readonly feed: string; readonly before?: string; readonly after?: string; /** What the next run will read again. */ readonly effect: string }[];
-}
-
-export interface ValidateReport {
-  readonly file: string;
-  readonly diagnostics: readonly Diagnostic[];
-}
-
-export interface MappingTestReport {
-  readonly files: readonly { readonly file: string; readonly cases: readonly { readonly name: string; readonly passed: boolean; readonly message?: string }[] }[];
-  readonly diagnostics: readonly Diagnostic[];
+  readonly changed: readonly ChangedFeed[];
 }
 
 /** Everything the command line and programs can ask for. The one composition root builds it. */
@@ -108,4 +111,261 @@ export interface App {
   close(): Promise<void>;
 }
 
-export type { ErrorCode };
+/**
+ * Loads the config and builds everything that it names. Connects to nothing yet.
+ *
+ * @throws {TrueupError} of a config fault, with every problem in `details.diagnostics`
+ */
+export async function openApp(options: AppOptions): Promise<App> {
+  const loadConnector = createConnectorLoader(builtIn);
+  const loaded = await loadConfig({
+    ...(options.configFile === undefined ? {} : { file: options.configFile }),
+    ...(options.configText === undefined ? {} : { text: options.configText }),
+    cwd: options.cwd,
+    env: options.env,
+    loadConnector,
+  });
+  const { config, diagnostics } = loaded;
+  if (config === null) {
+    const [first] = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
+    throw new TrueupError(first?.code ?? 'E_CONFIG_INVALID', `${first?.message ?? 'the config cannot be used'}`, { diagnostics });
+  }
+  const connectors = new Map<string, Connector>();
+  for (const connection of config.connections.values()) {
+    const found = await loadConnector(connection.connector, config.baseDir);
+    if ('problem' in found) throw new TrueupError('E_CONNECTOR_UNKNOWN', found.problem);
+    connectors.set(connection.name, found.connector);
+  }
+  return createApp({ config, connectors, state: await openState(config, options.log), options });
+}
+
+interface Parts {
+  readonly config: ResolvedConfig;
+  /** By connection. */
+  readonly connectors: ReadonlyMap<string, Connector>;
+  readonly state: StateStore;
+  readonly options: AppOptions;
+}
+
+async function openState(config: ResolvedConfig, log: Log): Promise<StateStore> {
+  if (config.state.startsWith('sqlite:')) return openSqliteState(config.state.slice('sqlite:'.length));
+  const { default: postgres } = await import('../connectors/postgres/index.ts');
+  const context: ConnectorContext = { connection: 'state', log, baseDir: config.baseDir };
+  return postgres.openState!(postgres.options.parse({ url: config.state }), context);
+}
+
+function createApp(parts: Parts): App {
+  const { config, state, options } = parts;
+  const connections = createConnections(parts);
+  const budget = createByteBudget(config.memoryBytes);
+  const secrets = createReferenceResolver({ env: options.env, baseDir: config.baseDir });
+  const process = thisProcess();
+
+  const contextOf = (name: string): JobContext => {
+    const job = jobNamed(config, name);
+    return {
+      job,
+      source: connections.source(job.source),
+      target: connections.target(job.target),
+      cursorVersion: connections.connector(job.source).cursorVersion,
+      state,
+      expand: expandStreams,
+      secrets,
+      process,
+      isAlive,
+      budget,
+      log: options.log,
+      onEvent: options.onEvent ?? (() => {}),
+      now: Date.now,
+      random: Math.random,
+    };
+  };
+
+  /** Runs one job and keeps a record of it. */
+  const runOne = async (command: RunReport['command'], name: string, request: Omit<JobRequest, 'run'>, run: string): Promise<JobReport> => {
+    const record: RunRecord = { run, job: name, command, startedAt: new Date().toISOString(), status: 'running' };
+    const signal = request.signals.abort;
+    await state.runs.save(record, signal);
+    const report = await runJob(contextOf(name), { ...request, run });
+    // Told even when the run was aborted: its end is part of the history.
+    const late = AbortSignal.timeout(10_000);
+    await state.runs.save({ ...record, endedAt: new Date().toISOString(), status: report.status, exitCode: report.exitCode, report: toJson(report) }, late);
+    await state.runs.prune(config.keepRuns, late);
+    return report;
+  };
+
+  const runAll = async (command: RunReport['command'], names: readonly string[], request: (job: Job) => Omit<JobRequest, 'run'>): Promise<RunReport> => {
+    const run = runId();
+    const startedAt = Date.now();
+    const queue = new PQueue({ concurrency: names.some((name) => request(jobNamed(config, name)).follow) ? Number.POSITIVE_INFINITY : JOBS_AT_ONCE });
+    const jobs = await Promise.all(names.map((name) => queue.add(() => runOne(command, name, request(jobNamed(config, name)), run))));
+    const exitCode = combineExitCodes(jobs.map((job) => job.exitCode));
+    const endedAt = Date.now();
+    const stopped = exitCode === 0 && jobs.some((job) => job.status === 'stopped');
+    return { command, run, status: stopped ? 'stopped' : statusOf(exitCode), exitCode, startedAt: new Date(startedAt).toISOString(), endedAt: new Date(endedAt).toISOString(), durationMs: endedAt - startedAt, jobs };
+  };
+
+  const requestOf = (job: Job, more: { readonly signals: RunSignals; readonly streams?: readonly string[]; readonly follow?: boolean } & Partial<ResumeOptions>): Omit<JobRequest, 'run'> => ({
+    signals: more.signals,
+    streams: more.streams ?? [],
+    follow: more.follow ?? false,
+    resume: { full: more.full ?? false, onChange: more.onChange ?? job.onChange, backfill: more.backfill ?? null },
+  });
+
+  return {
+    config,
+    discover: (connection, signal) => connections.source(connection).discover(signal),
+
+    async plan({ jobs, apply = false, sample = 0 }, signal) {
+      const reports: PlanReport['jobs'][number][] = [];
+      const codes: number[] = [];
+      for (const name of chosen(config, jobs)) {
+        const context = contextOf(name);
+        const plan = await planJob(context, signal);
+        codes.push(planExitCode(plan));
+        const samples = new Map<string, readonly Json[]>();
+        if (sample > 0 && planExitCode(plan) === 0) for (const stream of plan.streams) samples.set(stream.name, await sampleStream(context, stream, sample, signal));
+        if (apply) {
+          refuseProblems(plan);
+          // Asked for by name, so `ddl: manual` is no objection.
+          await applyPlan({ ...context, job: { ...context.job, ddl: 'auto' } }, plan, signal);
+        }
+        reports.push(jobPlanReport(context, plan, samples));
+      }
+      return { command: 'plan', exitCode: combineExitCodes(codes), applied: apply, jobs: reports };
+    },
+
+    async run({ jobs, streams, full, follow, maxTimeMs, onChange }, signals) {
+      const limited = withTimeLimit(signals, maxTimeMs);
+      try {
+        return await runAll('run', chosen(config, jobs), (job) =>
+          requestOf(job, {
+            signals: limited.signals,
+            ...(streams === undefined ? {} : { streams }),
+            ...(full === undefined ? {} : { full }),
+            ...(follow === undefined ? {} : { follow }),
+            ...(onChange === undefined ? {} : { onChange }),
+          }),
+        );
+      } finally {
+        limited.clear();
+      }
+    },
+
+    backfill({ job, streams, restart = false, ...scope }, signals) {
+      const entries = jobNamed(config, job).streams;
+      if ((scope.from !== undefined || scope.to !== undefined || scope.where !== undefined) && (streams ?? []).length !== 1 && entries.length !== 1)
+        throw new TrueupError('E_USAGE', `job '${job}' has several streams, and --from, --to and --where are meant for one`, { hint: 'Name it with --stream S.' });
+      return runAll('backfill', [job], (of) => requestOf(of, { signals, ...(streams === undefined ? {} : { streams }), backfill: { ...scope, restart } }));
+    },
+
+    async start(signals) {
+      const scheduled = [...config.jobs.values()].flatMap((job) => (job.schedule === null ? [] : [{ name: job.name, schedule: job.schedule }]));
+      if (scheduled.length === 0) throw new TrueupError('E_CONFIG_INVALID', 'no job of the config has a schedule', { hint: 'Add `schedule: "*/5 * * * *"` or `schedule: continuous` to a job, or use `trueup run`.' });
+      const scheduler = createScheduler({
+        jobs: scheduled,
+        runJob: (name, runSignals, { follow }) => runAll('run', [name], (job) => requestOf(job, { signals: runSignals, follow })),
+        lastRunAt: async (name) => {
+          const [last] = await state.runs.list({ job: name, limit: 1 }, signals.abort);
+          return last === undefined ? null : new Date(last.startedAt);
+        },
+        concurrency: JOBS_AT_ONCE,
+        log: options.log,
+      });
+      await scheduler.run(signals);
+    },
+
+    async status(job, signal) {
+      const names = job === null ? [...config.jobs.keys()] : [jobNamed(config, job).name];
+      return Promise.all(
+        names.map(async (name) => {
+          const [lastRun] = await state.runs.list({ job: name, limit: 1 }, signal);
+          const { schedule } = jobNamed(config, name);
+          const nextRunAt = schedule?.kind === 'cron' ? nextFireTime(schedule.cron, schedule.timezone, new Date()).toISOString() : null;
+          return { job: name, ...(nextRunAt === null ? {} : { nextRunAt }), ...(lastRun === undefined ? {} : { lastRun }), ...(await storedStatus(contextOf(name), signal)) };
+        }),
+      );
+    },
+
+    checkpoints: (job, signal) => checkpointStore(contextOf(job)).list(job, signal),
+
+    async changeCheckpoint({ job, feed, action }, signal) {
+      return { job, ...(await changeCheckpoint(contextOf(job), { run: runId(), action, ...(feed === undefined ? {} : { feed }) }, signal)) };
+    },
+
+    async letters({ job, stream }, signal) {
+      const names = job === undefined ? [...config.jobs.keys()] : [jobNamed(config, job).name];
+      const stores = new Map(names.map((name) => [name, checkpointStore(contextOf(name))]));
+      const lists = await Promise.all([...stores].map(([name, store]) => store.letters({ job: name, ...(stream === undefined ? {} : { stream }) }, signal)));
+      return lists.flat();
+    },
+
+    replayLetters: (choice, signals) => runAll('replay', [choice.job], (job) => ({ ...requestOf(job, { signals }), work: replayLetters(choice) })),
+    dropLetters: (choice, signal) => dropLetters(contextOf(choice.job), choice, runId(), signal),
+
+    async close() {
+      await connections.close();
+      await state.close();
+    },
+  };
+}
+
+interface Connections {
+  connector(name: string): Connector;
+  source(name: string): Source;
+  target(name: string): Target;
+  close(): Promise<void>;
+}
+
+/** Sources and targets by connection, each opened once and shared by all jobs. */
+function createConnections({ config, connectors, options }: Parts): Connections {
+  const sources = new Map<string, Source>();
+  const targets = new Map<string, Target>();
+  const connector = (name: string): Connector => connectors.get(name) as Connector;
+  const connection = (name: string): Connection => {
+    const found = config.connections.get(name);
+    if (found === undefined) throw new TrueupError('E_USAGE', `there is no connection '${name}'. Connections: ${[...config.connections.keys()].join(', ')}`);
+    return found;
+  };
+  const context = (name: string): ConnectorContext => ({ connection: name, log: options.log, baseDir: config.baseDir });
+  return {
+    connector,
+    source(name) {
+      const opened = sources.get(name) ?? connector(connection(name).name).openSource?.(connection(name).options, context(name));
+      if (opened === undefined) throw new TrueupError('E_CONFIG_INVALID', `connection '${name}': connector '${connector(name).name}' cannot be a source`);
+      sources.set(name, opened);
+      return opened;
+    },
+    target(name) {
+      const opened = targets.get(name) ?? connector(connection(name).name).openTarget?.(connection(name).options, context(name));
+      if (opened === undefined) throw new TrueupError('E_CONFIG_INVALID', `connection '${name}': connector '${connector(name).name}' cannot be a target`);
+      targets.set(name, opened);
+      return opened;
+    },
+    async close() {
+      await Promise.allSettled([...sources.values(), ...targets.values()].map((one) => one.close()));
+    },
+  };
+}
+
+function jobNamed(config: ResolvedConfig, name: string): Job {
+  const job = config.jobs.get(name);
+  if (job === undefined) throw new TrueupError('E_USAGE', `there is no job '${name}'. Jobs: ${[...config.jobs.keys()].join(', ')}`);
+  return job;
+}
+
+function chosen(config: ResolvedConfig, names: readonly string[]): string[] {
+  return names.length === 0 ? [...config.jobs.keys()] : names.map((name) => jobNamed(config, name).name);
+}
+
+function withTimeLimit(signals: RunSignals, maxTimeMs: number | undefined): { readonly signals: RunSignals; clear(): void } {
+  if (maxTimeMs === undefined) return { signals, clear: () => {} };
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(new StopRequest(0)), maxTimeMs);
+  return { signals: { stop: AbortSignal.any([signals.stop, over.signal]), abort: signals.abort }, clear: () => clearTimeout(timer) };
+}
+
+/** The report as it is printed: what is absent is absent. */
+function toJson(report: JobReport): Json {
+  return JSON.parse(JSON.stringify(report)) as Json;
+}

@@ -1,12 +1,15 @@
 import { TrueupError } from '../errors.ts';
+import { cellToText } from '../model/cell-text.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { FetchRequest, KeyBounds } from '../model/contracts.ts';
 import type { Feed } from '../model/feed.ts';
 import type { Json } from '../model/json.ts';
+import { keyFromText } from '../model/key-text.ts';
 import type { FeedRun } from './feed-run.ts';
 import { groupCheckpoints } from './job-run.ts';
 import type { Group, JobRun, StreamState } from './job-run.ts';
 import { pumpFeed } from './loop.ts';
+import type { PlannedStream } from './plan.ts';
 import { planHash } from './plan-hash.ts';
 import { withFeed } from './run-feed.ts';
 import { lifeState } from './stream-life.ts';
@@ -19,7 +22,10 @@ const MIN_PART_ROWS = 50_000;
 
 /** What a backfill is limited to. */
 export interface BackfillScope {
-  readonly bounds?: KeyBounds;
+  /** First and last key, both included, as typed: the plain value, or a JSON array for composite keys. */
+  readonly from?: string;
+  readonly to?: string;
+  /** A condition in the source's own notation. */
   readonly where?: Json;
   readonly partitions?: number;
 }
@@ -86,13 +92,19 @@ async function backfillCheckpoints(run: JobRun, group: Group, scope: BackfillSco
     const estimate = planned.sourcePlan.rowEstimate ?? Number.POSITIVE_INFINITY;
     const partitions = scope.partitions ?? Math.max(1, Math.min(planned.entry.partitions, Math.floor(estimate / MIN_PART_ROWS)));
     const ref = scope.where === undefined ? planned.ref : { ...planned.ref, where: scope.where };
-    const feeds = (await run.context.source.splitBackfill?.(ref, partitions, run.signals.abort, scope.bounds)) ?? [];
+    const feeds = (await run.context.source.splitBackfill?.(ref, partitions, run.signals.abort, boundsOf(planned, scope))) ?? [];
     for (const feed of feeds) {
       const scoped: Feed = scope.where === undefined ? feed : { ...feed, where: scope.where };
       checkpoints.push(await newCheckpoint(run, group, { feed: scoped, state: 'open', cursor: null }));
     }
   }
   return checkpoints;
+}
+
+/** @throws {TrueupError} `E_USAGE`, `E_RECORD_VALUE` when a key is not one of the stream's */
+function boundsOf({ sourcePlan: { shape } }: PlannedStream, { from, to }: BackfillScope): KeyBounds {
+  const texts = (key: string): string[] => keyFromText(shape, key).map((cell, index) => cellToText(shape.fields[shape.key[index] ?? -1]?.type ?? 'unknown', cell) ?? '');
+  return { ...(from === undefined ? {} : { from: texts(from) }), ...(to === undefined ? {} : { to: texts(to) }) };
 }
 
 async function newCheckpoint(run: JobRun, group: Group, is: Pick<Checkpoint, 'feed' | 'state' | 'cursor'>): Promise<Checkpoint> {

@@ -1,5 +1,4 @@
-import { cellFromText } from '../model/cell-text.ts';
-import type { Cell } from '../model/cell.ts';
+import { keyFromText } from '../model/key-text.ts';
 import { commitFeed } from './commit.ts';
 import type { FeedRun, StreamRun } from './feed-run.ts';
 import { hydrate } from './write-batch.ts';
@@ -10,14 +9,14 @@ const KEYS_AT_ONCE = 1_000;
 /** How often a feed that follows tries records again that wait for their parents (ms). */
 const ORDER_RETRY_MS = 5_000;
 
-/** Reads records by key again and writes them as they are now, the checkpoint unmoved. Keys are canonical texts, in key order. */
-export async function hydrateKeys(run: FeedRun, stream: StreamRun, keys: readonly (readonly string[])[]): Promise<void> {
+/** Reads records by key again and writes them as they are now, the checkpoint unmoved. Keys as letters have them. */
+export async function hydrateKeys(run: FeedRun, stream: StreamRun, keys: readonly string[]): Promise<void> {
   for (let from = 0; from < keys.length; from += KEYS_AT_ONCE) {
     const some = keys.slice(from, from + KEYS_AT_ONCE);
     stream.tally.pending.read += some.length;
     run.book.countRead(some.length);
     run.uncommitted = run.uncommitted?.length === 0 ? [] : null;
-    await hydrate(run, stream, some.map((key) => keyCells(stream, key)));
+    await hydrate(run, stream, some.map((key) => keyFromText(stream.planned.sourcePlan.shape, key)));
     await commitFeed(run, null, run.checkpoint.position);
   }
 }
@@ -32,12 +31,4 @@ export async function retryWaiting(run: FeedRun): Promise<void> {
     const keys = run.book.keys(name, 'order');
     if (keys.length > 0) await hydrateKeys(run, stream, keys);
   }
-}
-
-function keyCells(stream: StreamRun, key: readonly string[]): Cell[] {
-  const { shape } = stream.planned.sourcePlan;
-  return key.map((text, index) => {
-    const field = shape.fields[shape.key[index] ?? -1];
-    return cellFromText(field?.type ?? 'unknown', text);
-  });
 }

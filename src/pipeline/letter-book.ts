@@ -1,9 +1,9 @@
 import { TrueupError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
-import { cellToText } from '../model/cell-text.ts';
-import type { Row } from '../model/cell.ts';
+import type { Cell, Row } from '../model/cell.ts';
 import type { Letter, LetterKey } from '../model/checkpoint.ts';
 import type { Job } from '../model/job.ts';
+import { keyToText } from '../model/key-text.ts';
 import { decodedCell } from '../model/records.ts';
 import type { Records } from '../model/records.ts';
 import type { Shape } from '../model/shape.ts';
@@ -25,8 +25,8 @@ export interface LetterBook {
   /** Whether any key of the stream has a letter. Spares the key's text for streams without. */
   knows(stream: string): boolean;
   has(stream: string, key: string): boolean;
-  /** Keys of letters of one kind, as canonical texts in key order. */
-  keys(stream: string, kind: Letter['kind']): string[][];
+  /** Keys of letters of one kind, those without a readable key left out. */
+  keys(stream: string, kind: Letter['kind']): string[];
   /** Sets a record aside. Throws E_LETTERS when that is more than the job allows. */
   add(pending: PendingLetters, fault: LetterFault): void;
   /** Notes that a key was delivered. */
@@ -76,7 +76,7 @@ export function createLetterBook(job: Job, run: string, existing: readonly Lette
   return {
     knows: (stream) => (known.get(stream)?.size ?? 0) > 0,
     has: (stream, key) => known.get(stream)?.has(key) === true,
-    keys: (stream, kind) => [...(known.get(stream) ?? [])].flatMap(([key, is]) => (is === kind && !key.startsWith('position:') ? [JSON.parse(key) as string[]] : [])),
+    keys: (stream, kind) => [...(known.get(stream) ?? [])].flatMap(([key, is]) => (is === kind && !key.startsWith('position:') ? [key] : [])),
     add(pending, { stream, key, ...fault }) {
       const name = `${stream}\u0000${key}`;
       if (!pending.letters.has(name) && !ofStream(stream).has(key)) pendingNew += 1;
@@ -122,13 +122,16 @@ function clear(pending: PendingLetters): void {
   pending.resolved.clear();
 }
 
-/** The key of a record as letters are filed under it: a JSON array of canonical texts, in key order. Throws when a key cell cannot be read. */
+/** The key of a record as letters are filed under it, whether its cells are decoded or not. Throws when a key cell cannot be read. */
 export function letterKey(shape: Shape, records: Records, row: Row): string {
-  return JSON.stringify(
-    shape.key.map((index) => {
-      const field = shape.fields[index];
-      const cell = decodedCell(records, row, index);
-      return cell === null || cell === undefined || field === undefined ? null : cellToText(field.type, cell);
-    }),
-  );
+  const decoded: Cell[] = [];
+  for (const index of shape.key) decoded[index] = decodedCell(records, row, index);
+  return keyToText(shape, decoded);
+}
+
+/** The same from key cells that are carriers, in key order. */
+export function letterKeyOf(shape: Shape, key: readonly Cell[]): string {
+  const row: Cell[] = [];
+  shape.key.forEach((index, position) => (row[index] = key[position]));
+  return keyToText(shape, row);
 }

@@ -99,7 +99,7 @@ async function retryOrderLetters(run: JobRun, groups: readonly Group[], stopAll:
 }
 
 /** Reads the records of these keys again and writes them as they are now. */
-export async function replayKeys(run: JobRun, group: Group, stream: StreamState, keys: readonly (readonly string[])[]): Promise<void> {
+export async function replayKeys(run: JobRun, group: Group, stream: StreamState, keys: readonly string[]): Promise<void> {
   stream.phases.add('changes');
   await withFeed(run, { feed: group.feed, streams: group.streams, following: false, signals: run.signals }, async (feedRun) => {
     const of = feedRun.streams.get(stream.planned.name);

@@ -64,14 +64,16 @@ interface Owned {
 
 async function runOwned(context: JobContext, { run, plan, request, lost }: Owned): Promise<void> {
   const { store, owner } = run;
-  const lease = keepLease(store, owner, { ttlMs: LEASE_MS, onLost: (error) => lost.abort(error), signal: run.signals.abort });
+  const ended = new AbortController();
+  const lease = keepLease(store, owner, { ttlMs: LEASE_MS, onLost: (error) => lost.abort(error), signal: ended.signal });
   try {
     await startWithRetries(context, run.signals, () => applyPlan(context, plan, run.signals.abort));
     const groups = groupsOf(context, run);
     if (request.work !== undefined) await request.work(run, groups);
     else await runGroups(run, groups, request.resume, (error) => lost.abort(error));
   } finally {
-    await lease.stop();
+    ended.abort();
+    await lease;
     // A lease that cannot be given back runs out by itself.
     await store.release(owner, AbortSignal.timeout(5_000)).catch((error: unknown) => context.log.warn({ job: context.job.name, err: String(error) }, 'the lease could not be released'));
   }

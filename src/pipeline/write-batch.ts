@@ -1,7 +1,6 @@
 import { ERROR_CODES, TrueupError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Mapped } from '../mapping/mapped.ts';
-import { cellToText } from '../model/cell-text.ts';
 import type { Cell, Row } from '../model/cell.ts';
 import { OP } from '../model/change.ts';
 import type { Batch, RecordFault } from '../model/contracts.ts';
@@ -11,7 +10,7 @@ import { sameShape } from '../model/shape.ts';
 import { coalesce } from './coalesce.ts';
 import { ShapeChanged } from './feed-run.ts';
 import type { FeedRun, StreamRun } from './feed-run.ts';
-import { letterKey } from './letter-book.ts';
+import { letterKey, letterKeyOf } from './letter-book.ts';
 import { writeApart } from './write-apart.ts';
 
 /** Maps a batch and writes it to the lane; what cannot be carried is set aside. Nothing is durable before the next commit. */
@@ -127,14 +126,7 @@ function originOf(mapped: Mapped, part: Uint32Array | null, index: number): numb
 }
 
 function carriersKey(stream: StreamRun, key: readonly Cell[]): string {
-  const { shape } = stream.planned.sourcePlan;
-  return JSON.stringify(
-    shape.key.map((field, index) => {
-      const cell = key[index];
-      const type = shape.fields[field]?.type ?? 'unknown';
-      return cell === null || cell === undefined ? null : cellToText(type, cell);
-    }),
-  );
+  return letterKeyOf(stream.planned.sourcePlan.shape, key);
 }
 
 function streamOf(run: FeedRun, batch: Batch): StreamRun {

@@ -1,0 +1,73 @@
+import { TrueupError } from '../errors.ts';
+import type { Checkpoint, StoreChange } from '../model/checkpoint.ts';
+import type { Json } from '../model/json.ts';
+import { checkpointStore } from './job-context.ts';
+import type { JobContext } from './job-context.ts';
+
+const LEASE_MS = 30_000;
+
+export type CheckpointAction = { readonly kind: 'set'; readonly cursor: string } | { readonly kind: 'rewind' } | { readonly kind: 'drop' };
+
+export interface ChangedFeed {
+  readonly feed: string;
+  readonly before?: string;
+  readonly after?: string;
+  /** What the next run will read again. */
+  readonly effect: string;
+}
+
+/**
+ * Changes checkpoints by hand, under a lease and so with a new epoch: a run that still goes on is fenced by it, and a live one refuses it.
+ *
+ * @param feed a feed's id, or absent: all of the job
+ */
+export async function changeCheckpoint(context: JobContext, change: { readonly run: string; readonly feed?: string; readonly action: CheckpointAction }, signal: AbortSignal): Promise<{ readonly epoch: number; readonly changed: readonly ChangedFeed[] }> {
+  const store = checkpointStore(context);
+  const { job } = context;
+  const all = await store.list(job.name, signal);
+  const feeds = change.feed === undefined ? all : all.filter((one) => one.feed.id === change.feed);
+  if (feeds.length === 0) throw unknownFeed(job.name, change.feed, all);
+  const owner = await store.acquire({ job: job.name, run: change.run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) }, signal);
+  try {
+    const changed = feeds.map((one) => changeOne(one, change.action, { run: change.run, epoch: owner.epoch }));
+    const what: StoreChange = {
+      checkpoints: changed.flatMap(({ next }) => (next === null ? [] : [next])),
+      dropFeeds: changed.flatMap(({ next, told }) => (next === null ? [told.feed] : [])),
+    };
+    await store.save(owner, what, signal);
+    return { epoch: owner.epoch, changed: changed.map(({ told }) => told) };
+  } finally {
+    await store.release(owner, signal);
+  }
+}
+
+function changeOne(one: Checkpoint, action: CheckpointAction, by: { readonly run: string; readonly epoch: number }): { readonly next: Checkpoint | null; readonly told: ChangedFeed } {
+  const told = { feed: one.feed.id, before: one.position.text };
+  switch (action.kind) {
+    case 'drop':
+      return { next: null, told: { ...told, effect: 'forgotten: the next run loads its streams from the beginning' } };
+    case 'rewind':
+      return {
+        next: { ...one, ...by, state: 'open', cursor: null, position: { text: 'the beginning' } },
+        told: { ...told, after: 'the beginning', effect: 'the next run reads everything again; rows that are the same stay untouched' },
+      };
+    case 'set':
+      return {
+        next: { ...one, ...by, state: 'open', cursor: parseCursor(action.cursor), position: { text: 'set by hand' } },
+        told: { ...told, after: 'set by hand', effect: 'the next run reads what comes after this cursor; what lies between it and the old one is read again, or skipped when it lies ahead' },
+      };
+  }
+}
+
+function parseCursor(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    throw new TrueupError('E_USAGE', `the cursor is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, hint: '`trueup checkpoint show` prints the cursor in the form that `set` takes.' });
+  }
+}
+
+function unknownFeed(job: string, feed: string | undefined, all: readonly Checkpoint[]): TrueupError {
+  if (feed === undefined) return new TrueupError('E_USAGE', `job '${job}' has no checkpoints yet`);
+  return new TrueupError('E_USAGE', `job '${job}' has no feed '${feed}'. Feeds: ${all.map((one) => one.feed.id).join(', ') || 'none yet'}`);
+}
