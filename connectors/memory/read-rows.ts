@@ -1,8 +1,9 @@
-import type { Cell, Cursor, Feed, Json, KeyBounds, Row, Shape, StreamRef } from '../../src/sdk.ts';
+import { fieldIndex } from '../../src/sdk.ts';
+import type { Cell, Cursor, Feed, Row, Shape, StreamRef } from '../../src/sdk.ts';
 import type { Found } from './batches.ts';
 import { compareRows } from './cells.ts';
-import type { StoredRow } from './collection.ts';
-import { cellsOf, readFieldCursor, readKeyCursor, textsOf } from './cursor.ts';
+import type { Collection, StoredRow } from './collection.ts';
+import { cellsOf, readFieldCursor, textsOf } from './cursor.ts';
 import type { FieldCursor } from './cursor.ts';
 import type { MemoryDatabase } from './database.ts';
 import { matcher, requireField } from './view.ts';
@@ -15,8 +16,8 @@ export interface RowsRead {
   readonly after: Cursor | null;
 }
 
-/** A row with what it is ordered by. */
-interface Ordered {
+/** A row with what it is ordered by: fields that the view need not have. */
+export interface Ordered {
   readonly order: Row;
   readonly stored: StoredRow;
 }
@@ -36,15 +37,16 @@ export interface FieldChanges {
 export function fieldChanges(read: RowsRead): FieldChanges {
   const { database, view } = read;
   const after = readFieldCursor(read.after);
-  const order = [requireField(view.shape, view.stream.name, view.stream.changes.field ?? ''), ...view.shape.key];
-  const head = after.head === null ? null : cellsOf(view.shape, order, after.head);
+  const collection = database.collection(view.stream.name);
+  const order = indicesOf(collection, [view.stream.changes.field ?? '', ...view.stream.key]);
+  const head = after.head === null ? null : cellsOf(collection.shape, order, after.head);
   const floor = lookbackFloor(view.stream, head);
   const rows = orderedRows(read, order);
   const isBeyond = ({ order: [value, ...key] }: Ordered): boolean => value !== null && (head === null || compareRows([value, ...key], head) > 0);
   const isLate = ({ order: [value], stored }: Ordered): boolean => stored.version > after.seen || (floor !== null && typeof value === 'bigint' && value >= floor);
 
-  const late = rows.filter((row) => !isBeyond(row) && isLate(row)).map((row) => toFound(view, row, { ...after }));
-  const beyond = rows.filter(isBeyond).map((row) => toFound(view, row, { head: textsOf(row.order), seen: after.seen }));
+  const late = rows.filter((row) => !isBeyond(row) && isLate(row)).map((row) => toFound(read, row, { ...after }));
+  const beyond = rows.filter(isBeyond).map((row) => toFound(read, row, { head: textsOf(row.order), seen: after.seen }));
   const last = rows.filter(isBeyond).at(-1);
   return { found: [...late, ...beyond], end: { head: last === undefined ? after.head : textsOf(last.order), seen: database.version } };
 }
@@ -55,70 +57,29 @@ function lookbackFloor(stream: StreamRef, head: Row | null): bigint | null {
   return stream.lookbackMs === undefined || typeof value !== 'bigint' ? null : value - BigInt(stream.lookbackMs) * 1000n;
 }
 
-/** A key range of a backfill, as texts of key cells. `from` and `to` are in it, `before` is not. Absent: open. */
-interface KeyRange {
-  readonly from?: readonly string[];
-  readonly to?: readonly string[];
-  readonly before?: readonly string[];
+export function indicesOf({ shape, name }: Collection, fields: readonly string[]): number[] {
+  return fields.map((field) => requireField(shape, name, field));
 }
 
-/** The rows of a backfill feed's range in key order, after the cursor. */
-export function rangeRows(read: RowsRead): Found[] {
-  const { view } = read;
-  const { key } = view.shape;
-  const range = (read.feed.range ?? {}) as KeyRange;
-  const bound = (texts: readonly (string | null)[] | undefined): Row | null => (texts === undefined ? null : cellsOf(view.shape, key, texts));
-  const [from, to, before, after] = [bound(range.from), bound(range.to), bound(range.before), bound(readKeyCursor(read.after)?.key)];
-  const inRange = ({ order }: Ordered): boolean =>
-    (from === null || compareRows(order, from) >= 0) &&
-    (to === null || compareRows(order, to) <= 0) &&
-    (before === null || compareRows(order, before) < 0) &&
-    (after === null || compareRows(order, after) > 0);
-  return orderedRows(read, key)
-    .filter(inRange)
-    .map((row) => toFound(view, row, { key: textsOf(row.order) }));
-}
-
-/** Ranges of about as many rows each, open at the outer ends so that they cover rows which are not there yet. */
-export function splitRanges(read: RowsRead, partitions: number, bounds: KeyBounds): Json[] {
-  const keys = rangeRows({ ...read, feed: { ...read.feed, range: boundsRange(bounds) } }).map((found) => read.view.shape.key.map((index) => found.row[index]));
-  const size = Math.max(1, Math.ceil(keys.length / partitions));
-  const starts = keys.filter((_key, index) => index > 0 && index % size === 0).map((key) => textsOf(key));
-  const edges = [null, ...starts, null];
-  return edges.slice(0, -1).map((from, index) => {
-    const before = edges[index + 1] ?? null;
-    return {
-      ...boundsRange(bounds),
-      ...(from === null ? {} : { from }),
-      ...(before === null ? {} : { before }),
-    };
-  });
-}
-
-function boundsRange({ from, to }: KeyBounds): { from?: readonly string[]; to?: readonly string[] } {
-  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-}
-
-/** The rows that pass the filter, projected to the view, sorted by these fields of it. */
-function orderedRows({ database, view, feed }: RowsRead, order: readonly number[]): Ordered[] {
+/** The rows that pass the filter, sorted by these fields of the collection. */
+export function orderedRows({ database, view, feed }: RowsRead, order: readonly number[]): Ordered[] {
   const collection = database.collection(view.stream.name);
   const matches = matcher(collection, feed.where ?? view.stream.where);
   return [...collection.rows.values()]
     .filter((stored) => matches(stored.cells))
-    .map(({ cells, version }) => {
-      const row = view.project(cells);
-      return { order: order.map((index) => row[index]), stored: { cells: row, version } };
-    })
+    .map((stored) => ({ order: order.map((index) => stored.cells[index]), stored }))
     .sort((a, b) => compareRows(a.order, b.order));
 }
 
-function toFound(view: View, { order, stored }: Ordered, cursor: Cursor): Found {
+export function toFound(read: RowsRead, { order, stored }: Ordered, cursor: Cursor): Found {
+  const { view } = read;
   const text = textsOf(order).map((part) => part ?? 'NULL').join(' ');
-  return { stream: view.stream.name, shape: view.shape, op: 'upsert', row: stored.cells, cursor, position: { text, ...timeOf(view, order[0]) } };
+  return { stream: view.stream.name, shape: view.shape, op: 'upsert', row: view.project(stored.cells), cursor, position: { text, ...timeOf(read, order[0]) } };
 }
 
-function timeOf(view: View, value: Cell): { timeMs?: number } {
-  const isTime = view.shape.fields.some((field) => field.name === view.stream.changes.field && field.type === 'timestamptz');
+function timeOf({ database, view }: RowsRead, value: Cell): { timeMs?: number } {
+  const { shape } = database.collection(view.stream.name);
+  const isTime = shape.fields[fieldIndex(shape, view.stream.changes.field ?? '')]?.type === 'timestamptz';
   return isTime && typeof value === 'bigint' ? { timeMs: Number(value / 1000n) } : {};
 }
 
