@@ -1,0 +1,186 @@
+import { TrueupError } from '../../src/sdk.ts';
+import type { Commit, CommitResult, Conversion, Lane, MappedBatch, Owner, RecordFault, Shape, TargetStream } from '../../src/sdk.ts';
+import { fieldsOf } from './lane-lines.ts';
+import { laneSql } from './lane-sql.ts';
+import type { LaneSql } from './lane-sql.ts';
+import { laneTable } from './lane-table.ts';
+import type { LaneTable } from './lane-table.ts';
+import { noCounts, writeBatch } from './lane-write.ts';
+import type { Counts, Written } from './lane-write.ts';
+import type { Session } from './session.ts';
+import { fence, writeChange } from './store-change.ts';
+import { forgetLane, registerLane } from './store-lease.ts';
+import type { StoreTables } from './store-schema.ts';
+import type { TargetTable } from './target-table.ts';
+import { BEGIN } from './transaction.ts';
+
+export interface LaneInit {
+  /** Belongs to the lane from here on. */
+  readonly session: Session;
+  readonly owner: Owner;
+  readonly streams: readonly { readonly stream: TargetStream; readonly table: TargetTable | undefined }[];
+  /** Where checkpoints go; `null`: they are kept elsewhere, and the lane writes rows only. */
+  readonly store: StoreTables | null;
+}
+
+/** A stream's table with its staging table. */
+interface Stage {
+  readonly lane: LaneTable;
+  readonly sql: LaneSql;
+  /** By shape object: a batch repeats its shape. */
+  readonly fields: WeakMap<Shape, readonly number[]>;
+  /** Holds lines of an earlier batch of the open transaction. */
+  used: boolean;
+}
+
+/** What the open transaction will have done. */
+interface Pending {
+  readonly streams: Record<string, Counts>;
+  readonly conversions: Map<string, number>;
+}
+
+/**
+ * A commit must be durable when it returns, so a role or database that was set to lose the last moments in a crash is overruled; a whole server that
+ * was set so is left as its owner wants it.
+ */
+const DURABLE = `select set_config('synchronous_commit', 'on', false) from pg_catalog.pg_settings
+  where name = 'synchronous_commit' and setting = 'off' and source not in ('configuration file', 'command line', 'default')`;
+
+/** When the client vanishes without a word, or hangs inside of a transaction, the server gives its locks back by itself. */
+const ABANDONED = `set tcp_keepalives_idle to 30; set tcp_keepalives_interval to 10; set tcp_keepalives_count to 3; set idle_in_transaction_session_timeout to '30min'`;
+
+/**
+ * One connection with one transaction, from the first batch after a commit to the next commit. Each `bulkUpsert` stands behind a savepoint. The
+ * owner's epoch is compared inside the transaction that carries the rows, so a stale owner's rows go with its checkpoint.
+ */
+export async function openLane(init: LaneInit, signal: AbortSignal): Promise<Lane> {
+  const { session, owner, store } = init;
+  try {
+    const stages = init.streams.map(({ stream, table }, index) => stageOf(laneTable(stream, table), index));
+    await session.run(signal, async () => {
+      await session.query(DURABLE);
+      await session.query(ABANDONED);
+      if (store !== null) await registerLane(session, store, owner);
+      for (const { sql } of stages) await session.query(sql.createStage);
+    });
+    return laneOver(init, new Map(stages.map((stage) => [stage.lane.stream.stream, stage])));
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+function stageOf(lane: LaneTable, index: number): Stage {
+  return { lane, sql: laneSql(lane, index), fields: new WeakMap(), used: false };
+}
+
+function laneOver({ session, owner, store }: LaneInit, stages: ReadonlyMap<string, Stage>): Lane {
+  let pending: Pending | null = null;
+  /** The session does not even roll back any more. */
+  let broken = false;
+  let closed = false;
+
+  const begin = async (): Promise<Pending> => {
+    if (broken || closed) throw new TrueupError('E_CONNECTION_LOST', `The lane of job '${owner.job}' has failed before; open another.`);
+    if (pending !== null) return pending;
+    await session.query(BEGIN);
+    pending = { streams: {}, conversions: new Map() };
+    return pending;
+  };
+  const rollBack = async (text: string) => {
+    await session.query(text).catch(() => {
+      broken = true;
+    });
+  };
+  const forget = async () => {
+    if (pending === null || closed) return;
+    ended();
+    if (!broken) await rollBack('rollback');
+  };
+  /** Whichever way the transaction ended, staging is empty again. */
+  const ended = () => {
+    pending = null;
+    for (const stage of stages.values()) stage.used = false;
+  };
+
+  return {
+    bulkUpsert: (batch, signal) =>
+      session.run(signal, async () => {
+        const stage = stages.get(batch.stream);
+        if (stage === undefined) throw new TrueupError('E_BUG', `The lane was not opened for stream '${batch.stream}'.`);
+        const open = await begin();
+        await session.query('savepoint trueup_batch');
+        try {
+          const { faults, ...written } = await writeInto({ session, stage, batch });
+          await session.query('release savepoint trueup_batch');
+          add(open, batch.stream, written);
+          return faults;
+        } catch (error) {
+          await rollBack('rollback to savepoint trueup_batch; release savepoint trueup_batch');
+          throw error;
+        }
+      }),
+    commit: (what, signal) =>
+      session.run(signal, async () => {
+        const done = await begin();
+        try {
+          const lettersResolved = store === null ? 0 : await writeStore({ session, store, owner, what });
+          await session.query('commit');
+          ended();
+          return resultOf(done, lettersResolved);
+        } catch (error) {
+          await forget();
+          throw error;
+        }
+      }),
+    discard: forget,
+    close: async () => {
+      if (closed) return;
+      await forget();
+      closed = true;
+      if (store !== null && !broken) await forgetLane(session, store, owner).catch(() => undefined);
+      await session.close();
+    },
+  };
+}
+
+async function writeStore({ session, store, owner, what }: { readonly session: Session; readonly store: StoreTables; readonly owner: Owner; readonly what: Commit }): Promise<number> {
+  await fence(session, store, owner);
+  return writeChange(session, store, owner.job, what);
+}
+
+interface WriteInto {
+  readonly session: Session;
+  readonly stage: Stage;
+  readonly batch: MappedBatch;
+}
+
+async function writeInto({ session, stage, batch }: WriteInto): Promise<Written & { readonly converted: ReadonlyMap<string, number> }> {
+  const { lane, sql } = stage;
+  const fields = stage.fields.get(batch.shape) ?? fieldsOf(lane, batch.shape);
+  stage.fields.set(batch.shape, fields);
+  const converted = new Map<string, number>();
+  const clearStage = async () => {
+    if (stage.used) await session.query(sql.truncateStage);
+    stage.used = true;
+  };
+  const note = (field: string, kind: string) => {
+    const id = JSON.stringify([batch.stream, field, kind]);
+    converted.set(id, (converted.get(id) ?? 0) + 1);
+  };
+  return { ...(await writeBatch({ session, lane, sql, clearStage }, batch, { fields, note })), converted };
+}
+
+function add(pending: Pending, stream: string, { counts, converted }: Pick<Written, 'counts'> & { readonly converted: ReadonlyMap<string, number> }): void {
+  const sum = (pending.streams[stream] ??= noCounts());
+  for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] += counts[name];
+  for (const [id, count] of converted) pending.conversions.set(id, (pending.conversions.get(id) ?? 0) + count);
+}
+
+function resultOf({ streams, conversions }: Pending, lettersResolved: number): CommitResult {
+  const converted = [...conversions].map(([id, count]): Conversion => {
+    const [stream, field, kind] = JSON.parse(id) as [string, string, string];
+    return { stream, field, kind, count };
+  });
+  return { streams, lettersResolved, ...(converted.length > 0 ? { conversions: converted } : {}) };
+}
