@@ -1,3 +1,5 @@
+import type { JobReport } from './report.ts';
+
 /**
  * What a run tells while it goes on, for a progress line or a log. Not durable and not complete: the report is the truth.
  */
@@ -17,6 +19,6 @@ export type RunEvent =
   | { readonly kind: 'retry'; readonly job: string; readonly stream: string; readonly attempt: number; readonly delayMs: number; readonly code: string; readonly message: string }
   | { readonly kind: 'held-back'; readonly job: string; readonly stream: string; readonly since: string; readonly by: string }
   | { readonly kind: 'stream-ended'; readonly job: string; readonly stream: string; readonly status: string }
-  | { readonly kind: 'job-ended'; readonly job: string; readonly status: string; readonly exitCode: number };
+  | { readonly kind: 'job-ended'; readonly job: string; readonly status: string; readonly exitCode: number; readonly report: JobReport };
 
 export type OnEvent = (event: RunEvent) => void;

@@ -51,7 +51,7 @@ export async function runJob(context: JobContext, request: JobRequest): Promise<
     failure = lost.signal.aborted ? lost.signal.reason : error;
   }
   const report = jobReport(context, { run, plan, owner, failure: failure ?? (lost.signal.aborted ? lost.signal.reason : null), signals: request.signals });
-  context.onEvent({ kind: 'job-ended', job: job.name, status: report.status, exitCode: report.exitCode });
+  context.onEvent({ kind: 'job-ended', job: job.name, status: report.status, exitCode: report.exitCode, report });
   return report;
 }
 
