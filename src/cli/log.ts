@@ -6,7 +6,7 @@ import { singleLine } from './text/width.ts';
 export interface LogOptions {
   readonly level: LogLevel;
   /** Takes one line without its line break, already redacted or about to be. */
-  write(line: string): void;
+  readonly write: (line: string) => void;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

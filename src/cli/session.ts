@@ -66,7 +66,7 @@ export async function runSession(
   }
 }
 
-async function openSession(io: Io, flags: GlobalFlags): Promise<{ session: Session; close(): void }> {
+async function openSession(io: Io, flags: GlobalFlags): Promise<{ readonly session: Session; readonly close: () => void }> {
   const { redaction } = io;
   const screen = openScreen(io.stderr, redaction.redact);
   const stdout = openStdout(io.stdout, redaction.redact);
@@ -77,7 +77,7 @@ async function openSession(io: Io, flags: GlobalFlags): Promise<{ session: Sessi
   const level = flags.logLevel ?? (pretty ? 'warn' : 'info');
   const log = pretty ? prettyLog({ level, write, style: screenStyle }) : await jsonLog({ level, write });
   const signals = watchSignals(io.signals, (message) => (pretty ? screen.line(message) : log.warn({}, message)));
-  const isTerminal = io.stdout.isTTY === true;
+  const isTerminal = io.stdout.isTTY;
   const view: View = { style: styleFor(isTerminal, io.env), width: isTerminal ? (io.stdout.columns ?? 80) : null };
   const session: Session = { flags, env: io.env, cwd: io.cwd, log, screen, stdout, view, screenStyle, signals, hide: redaction.hide };
   return { session, close: () => signals.close() };

@@ -1,9 +1,10 @@
-import type { RunSignals } from '../app.ts';
 import { TrueupError } from '../errors.ts';
+import type { RunSignals } from '../pipeline/job-context.ts';
+import { StopRequest } from '../pipeline/stop.ts';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
-const EXIT_CODE: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
+const EXIT_CODE = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<StopSignal, number>;
 
 /** How long an abort may take before the process ends all the same. Nothing is lost: the checkpoint is the last durable one. */
 const ABORT_GRACE_MS = 5000;
@@ -50,7 +51,7 @@ export function watchSignals(source: SignalSource, tell: (message: string) => vo
     if (first !== null) return beginAbort('aborting at once; the last durable checkpoint stands');
     first = signal;
     tell(`${signal}: stopping at a checkpoint; a second signal aborts at once`);
-    stop.abort(new TrueupError('E_STOPPED', `stopped by ${signal}`));
+    stop.abort(new StopRequest(EXIT_CODE[signal]));
     timer = setTimeout(() => beginAbort('the shutdown grace time is over; aborting'), graceMs).unref();
   };
   const listeners = { SIGINT: receive('SIGINT'), SIGTERM: receive('SIGTERM') };

@@ -36,7 +36,7 @@ export function addBackfill(program: Command, dispatch: Dispatch): void {
             session,
             async (app) => {
               requireJobs(app, [job]);
-              return runOutcome('backfill', await app.backfill(backfillOptions(job, flags), session.signals), session.signals);
+              return runOutcome('backfill', await app.backfill(backfillOptions(job, flags), session.signals));
             },
             { onEvent },
           ),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { z } from 'zod';
 import type { Connector } from '../../model/connector.ts';
 import type { View } from '../outcome.ts';
 import type { Dispatch } from '../dispatch.ts';
@@ -24,13 +25,21 @@ export function addConnectors(program: Command, dispatch: Dispatch): void {
     );
 }
 
+interface OptionInfo {
+  readonly name: string;
+  readonly description?: string;
+  readonly secret: boolean;
+}
+
+function optionsOf(connector: Connector): OptionInfo[] {
+  return Object.entries(connector.options.shape as Record<string, z.ZodType>).map(([name, schema]) => {
+    const { description, secret } = schema.meta() ?? {};
+    return { name, ...(description === undefined ? {} : { description }), secret: secret === true };
+  });
+}
+
 function describe(connector: Connector): Record<string, unknown> {
-  const options = Object.entries(connector.options.shape).map(([name, schema]) => ({
-    name,
-    ...(schema.meta()?.description === undefined ? {} : { description: schema.meta()?.description }),
-    secret: schema.meta()?.['secret'] === true,
-  }));
-  return { name: connector.name, summary: connector.summary, roles: rolesOf(connector), options };
+  return { name: connector.name, summary: connector.summary, roles: rolesOf(connector), options: optionsOf(connector) };
 }
 
 function rolesOf({ openSource, openTarget, openState }: Connector): string[] {
@@ -50,7 +59,7 @@ function connectorsText(connectors: readonly Connector[], { style, width }: View
     style.bold(`options of ${connector.name}`),
     tableText({
       columns: [{ title: 'option' }, { title: 'what', minWidth: 20 }],
-      rows: Object.entries(connector.options.shape).map(([name, schema]) => [name, schema.meta()?.description ?? '']),
+      rows: optionsOf(connector).map(({ name, description, secret }) => [name, `${description ?? ''}${secret ? ' (secret)' : ''}`]),
       style,
       width,
       indent: 2,

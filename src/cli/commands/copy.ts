@@ -62,7 +62,7 @@ async function copy(session: Session, urls: readonly [string, string], flags: Fl
       async (app) => {
         if (save !== undefined) await writeFile(file, text, { flag: 'wx' });
         const report = await app.run({ jobs: [] }, session.signals);
-        return saved(runOutcome('copy', report, session.signals), { save, variables: passwords.map(([name]) => name) });
+        return saved(runOutcome('copy', report), { save, variables: passwords.map(([name]) => name) });
       },
       { onEvent, env, config: { file, text } },
     ),

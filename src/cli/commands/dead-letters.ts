@@ -90,7 +90,7 @@ async function replay(session: Session, app: App, wanted: Wanted): Promise<Outco
   const letters = await chosen(session, app, wanted);
   const keys = wanted.keys.length === 0 ? [] : letters.map((letter) => letter.key);
   const report = await app.replayLetters({ job: wanted.job, ...streamOf(wanted.flags), keys }, session.signals);
-  return runOutcome('replay', report, session.signals);
+  return runOutcome('replay', report);
 }
 
 async function drop(session: Session, app: App, wanted: Wanted): Promise<Outcome> {

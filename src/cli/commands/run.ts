@@ -41,7 +41,7 @@ export function addRun(program: Command, dispatch: Dispatch): void {
             session,
             async (app) => {
               requireJobs(app, jobs);
-              return runOutcome('run', await app.run({ jobs, ...runOptions(flags) }, session.signals), session.signals);
+              return runOutcome('run', await app.run({ jobs, ...runOptions(flags) }, session.signals));
             },
             { onEvent },
           ),

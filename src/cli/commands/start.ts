@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import type { App, JobStatus } from '../../app.ts';
-import { TrueupError } from '../../errors.ts';
+import type { App } from '../../app.ts';
 import type { OnEvent } from '../../pipeline/events.ts';
 import type { JobReport } from '../../pipeline/report.ts';
 import type { Dispatch } from '../dispatch.ts';
@@ -23,60 +22,33 @@ export function addStart(program: Command, dispatch: Dispatch): void {
 }
 
 async function start(session: Session): Promise<Outcome> {
-  let tell: OnEvent = () => {};
+  const teller = runTeller(session);
   return withApp(
     session,
     async (app) => {
-      const scheduled = [...app.config.jobs.values()].filter((job) => job.schedule !== null);
-      if (scheduled.length === 0)
-        throw new TrueupError('E_USAGE', 'no job of the config has a schedule', {
-          hint: 'Give a job a `schedule`, or run it by hand with `trueup run`.',
-        });
-      const teller = runTeller(session, app);
-      tell = teller.onEvent;
       if (session.flags.json !== true) session.stdout.write(`${await scheduleText(session, app)}\n`);
       await app.start(session.signals);
-      await teller.settled();
-      return {
-        exitCode: 0,
-        document: { command: 'start', exitCode: 0, jobs: scheduled.map((job) => job.name), runs: teller.runs() },
-        text: () => `stopped after ${plural(teller.runs().length, 'run')}`,
-      };
+      const runs = teller.ended().map(({ job, status, exitCode }) => ({ job, status, exitCode }));
+      return { exitCode: 0, document: { command: 'start', exitCode: 0, runs }, text: () => `stopped after ${plural(runs.length, 'run')}` };
     },
-    { onEvent: (event) => tell(event) },
+    { onEvent: teller.onEvent },
   );
 }
 
-interface EndedRun {
-  readonly job: string;
-  readonly status: string;
-  readonly exitCode: number;
-}
-
-/** Logs one line for every run that ended, with its counts where the run record has them. */
-function runTeller(session: Session, app: App): { onEvent: OnEvent; runs(): readonly EndedRun[]; settled(): Promise<void> } {
-  const ended: EndedRun[] = [];
-  let told: Promise<void> = Promise.resolve();
-  const line = async ({ job, status, exitCode }: EndedRun) => {
-    const [state] = await app.status(job, AbortSignal.timeout(STATUS_TIMEOUT_MS)).catch((): JobStatus[] => []);
-    const report = state?.lastRun?.report as JobReport | undefined;
-    const text = report === undefined ? `${job} ${status}` : jobLine(report);
-    const fields = { job, exitCode, ...(state?.nextRunAt === undefined ? {} : { next: state.nextRunAt }) };
-    if (session.screen.isTerminal && session.flags.logLevel === undefined)
-      session.screen.line(`${timeText(new Date().toISOString())} ${text}`);
-    else if (exitCode === 0) session.log.info(fields, text);
-    else session.log.warn(fields, text);
-  };
+/** Tells one line for every run that ended, with its counts and the time of the next. */
+function runTeller({ screen, flags, log }: Session): { onEvent: OnEvent; ended(): readonly JobReport[] } {
+  const ended: JobReport[] = [];
   const onEvent: OnEvent = (event) => {
     if (event.kind !== 'job-ended') return;
-    const run = { job: event.job, status: event.status, exitCode: event.exitCode };
-    ended.push(run);
-    told = told.then(() => line(run));
+    const { report, exitCode } = event;
+    ended.push(report);
+    const text = jobLine(report);
+    if (screen.isTerminal && flags.logLevel === undefined) screen.line(`${timeText(new Date().toISOString())} ${text}`);
+    else if (exitCode === 0) log.info({ job: event.job, exitCode }, text);
+    else log.warn({ job: event.job, exitCode }, text);
   };
-  return { onEvent, runs: () => ended, settled: () => told };
+  return { onEvent, ended: () => ended };
 }
-
-const STATUS_TIMEOUT_MS = 5000;
 
 async function scheduleText(session: Session, app: App): Promise<string> {
   const states = new Map((await app.status(null, session.signals.stop)).map((state) => [state.job, state]));

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { ResolvedConfig } from '../../config/resolved.ts';
-import { isTrueupError } from '../../errors.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { Dispatch } from '../dispatch.ts';
 import type { Outcome } from '../outcome.ts';
@@ -8,7 +7,6 @@ import type { Session } from '../session.ts';
 import { diagnosticLine } from '../failure-text.ts';
 import { plural } from '../text/quantity.ts';
 import { singleLine } from '../text/width.ts';
-import { withApp } from '../with-app.ts';
 
 export function addValidate(program: Command, dispatch: Dispatch): void {
   program
@@ -20,17 +18,22 @@ export function addValidate(program: Command, dispatch: Dispatch): void {
     .action(() => dispatch('validate', validate));
 }
 
-async function validate(session: Session): Promise<Outcome> {
-  try {
-    return await withApp(session, async ({ config }) => valid(config));
-  } catch (error) {
-    const diagnostics = isTrueupError(error) ? (error.details.diagnostics ?? []) : [];
-    if (diagnostics.length === 0) throw error;
-    return invalid(diagnostics);
-  }
+async function validate({ flags, cwd, env, hide }: Session): Promise<Outcome> {
+  const { loadConfig } = await import('../../config/load-config.ts');
+  const { createConnectorLoader } = await import('../../config/connectors.ts');
+  const { connectors } = await import('../../../connectors/index.ts');
+  const loadConnector = createConnectorLoader(connectors);
+  const { config, diagnostics } = await loadConfig({
+    ...(flags.config === undefined ? {} : { file: flags.config }),
+    cwd,
+    env,
+    loadConnector,
+  });
+  hide(config?.secrets ?? []);
+  return config === null ? invalid(diagnostics) : valid(config, diagnostics);
 }
 
-function valid({ file, connections, jobs }: ResolvedConfig): Outcome {
+function valid({ file, connections, jobs }: ResolvedConfig, warnings: readonly Diagnostic[]): Outcome {
   const document = {
     command: 'validate',
     exitCode: 0,
@@ -38,13 +41,15 @@ function valid({ file, connections, jobs }: ResolvedConfig): Outcome {
     valid: true,
     connections: [...connections.keys()],
     jobs: [...jobs.keys()],
-    diagnostics: [],
+    diagnostics: warnings,
   };
   return {
     exitCode: 0,
     document,
-    text: ({ style }) =>
-      `${singleLine(file)}: ${style.green('valid')}, ${plural(connections.size, 'connection')}, ${plural(jobs.size, 'job')}\n${style.dim('next:')} trueup plan`,
+    text: ({ style }) => {
+      const told = `${singleLine(file)}: ${style.green('valid')}, ${plural(connections.size, 'connection')}, ${plural(jobs.size, 'job')}`;
+      return [...warnings.map((warning) => diagnosticLine(warning, style)), told, `${style.dim('next:')} trueup plan`].join('\n');
+    },
   };
 }
 

@@ -1,4 +1,5 @@
-import type { FeedStatus, JobStatus } from '../../app.ts';
+import type { JobStatus } from '../../app.ts';
+import type { FeedStatus } from '../../pipeline/job-status.ts';
 import type { View } from '../outcome.ts';
 import { countText, durationText } from '../text/quantity.ts';
 import { tableText } from '../text/table.ts';
