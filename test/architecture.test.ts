@@ -69,7 +69,7 @@ describe('architecture: a planted fault is found', () => {
     ['a barrel in a connector', { 'connectors/memory/index.ts': `export { a } from './source.ts';` }, /is a barrel/],
     [
       'nothing, in the definition of a connector',
-      { 'connectors/memory/index.ts': `import { a } from './source.ts'; export const b = a;` },
+      { 'connectors/memory/index.ts': `export { a } from './source.ts'; export default defineConnector({});` },
       null,
     ],
     ['the project by its published name', { 'src/model/x.ts': `import 'trueup/sdk';` }, /use relative paths/],
