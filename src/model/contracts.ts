@@ -269,6 +269,8 @@ export interface TargetStreamPlan {
 
 export interface TargetPlan {
   readonly streams: readonly TargetStreamPlan[];
+  /** What prevents the target from keeping checkpoints. Matters only where they are to be kept there. */
+  readonly checkpointProblems?: readonly Problem[];
 }
 
 export interface ScanRequest {
