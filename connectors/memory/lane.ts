@@ -79,7 +79,7 @@ function write(writer: Writer, tally: Tally, { op, row }: { op: number; row: Row
     tally[writeRecord(writer, op, row)] += 1;
     return null;
   } catch (error) {
-    if (isTrueupError(error) && error.fault === 'record') return { code: error.code, message: error.message };
+    if (isTrueupError(error) && (error.fault === 'record' || error.fault === 'order')) return { code: error.code, message: error.message };
     throw error;
   }
 }

@@ -1,5 +1,20 @@
 import type { Check } from './check.ts';
+import { commitChecks } from './target-commit-checks.ts';
+import { convergenceChecks } from './target-convergence-checks.ts';
+import { faultChecks } from './target-fault-checks.ts';
 import type { TargetFixture } from './target-fixture.ts';
+import { targetPlanChecks } from './target-plan-checks.ts';
+import { targetReadChecks } from './target-read-checks.ts';
+import { valueChecks } from './target-value-checks.ts';
+import { writeChecks } from './target-write-checks.ts';
 
 /** What every target that holds state (`writes: 'state'`) must do. */
-export const targetChecks: readonly Check<TargetFixture>[] = [];
+export const targetChecks: readonly Check<TargetFixture>[] = [
+  ...targetPlanChecks,
+  ...writeChecks,
+  ...convergenceChecks,
+  ...commitChecks,
+  ...faultChecks,
+  ...valueChecks,
+  ...targetReadChecks,
+];

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { dropMemoryDatabase, memoryDatabase } from '../../../connectors/memory/index.ts';
 import type { MemoryDatabase } from '../../../connectors/memory/index.ts';
 import { openMemorySource } from '../../../connectors/memory/source.ts';
+import { openMemoryTarget } from '../../../connectors/memory/target.ts';
+import { SCALAR_TYPES } from '../../../src/model/logical-type.ts';
 import type { ChangeSpec, Row, Shape } from '../../../src/sdk.ts';
-import type { SourceFixture, TestRecord } from '../../../src/testing/index.ts';
+import type { SourceFixture, TargetFixture, TestRecord } from '../../../src/testing/index.ts';
 
 const SHAPE: Shape = {
   fields: [
@@ -52,6 +54,23 @@ export function memorySourceFixture(changes: ChangeSpec): SourceFixture {
       const stage = async (records: readonly TestRecord[]): Promise<void> => write(transaction, stamp, records);
       return { insert: stage, update: stage, commit: async () => transaction.commit(), rollback: async () => {} };
     },
+    close: async () => dropMemoryDatabase(name),
+  };
+}
+
+/** Targets of a fresh database, read past them. */
+export function memoryTargetFixture(): TargetFixture {
+  const name = randomUUID();
+  const database = memoryDatabase(name);
+  return {
+    open: () => openMemoryTarget(database),
+    targetName: (stream) => stream,
+    read: async ({ target, shape }) => {
+      const collection = database.collections.get(target);
+      const indices = shape.fields.map((field) => collection?.shape.fields.findIndex((other) => other.name === field.name) ?? -1);
+      return [...(collection?.rows.values() ?? [])].map(({ cells }) => indices.map((index) => cells[index]));
+    },
+    exactTypes: [...SCALAR_TYPES, { list: 'text' }, { list: { list: 'int64' } }, { struct: [{ name: 'a', type: 'int32', nullable: true }] }],
     close: async () => dropMemoryDatabase(name),
   };
 }
