@@ -28,7 +28,7 @@ function streamText(stream: StreamPlanReport, view: View): string {
   const body = [
     singleLine(facts),
     ...fieldLines(stream, view),
-    ...(stream.statements.length === 0 ? [] : [`${style.dim('statements')}`, ...statementLines(stream.statements)]),
+    ...(stream.statements.length === 0 ? [] : [style.dim('statements'), ...statementLines(stream.statements)]),
     ...guaranteeLines(stream.guarantee, style),
     ...stream.problems.flatMap((problem) => problemLines(problem, style)),
     ...sampleLines(stream, view),
