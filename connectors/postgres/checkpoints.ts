@@ -73,5 +73,7 @@ export async function prepareStore(session: Session, schema: string): Promise<vo
     });
   });
   if (found <= STORE_VERSION) return;
-  throw new TrueupError('E_STATE', `The schema '${schema}' has version ${found}; this trueup knows versions up to ${STORE_VERSION}.`, { hint: 'Update trueup on this machine.' });
+  throw new TrueupError('E_STATE', `The schema '${schema}' has version ${found}; this trueup knows versions up to ${STORE_VERSION}.`, {
+    hint: 'Update trueup on this machine.',
+  });
 }

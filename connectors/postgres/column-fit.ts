@@ -71,7 +71,9 @@ function impossible(loss: string): ColumnFit {
 }
 
 function lossText(...parts: readonly (string | ColumnLimit | null | undefined)[]): { loss?: string } {
-  const texts = parts.map((part) => (typeof part === 'object' ? (part?.tight ? part.loss : undefined) : part)).filter((part) => part !== undefined);
+  const texts = parts
+    .map((part) => (typeof part === 'object' ? (part?.tight ? part.loss : undefined) : part))
+    .filter((part) => part !== undefined);
   return texts.length === 0 ? {} : { loss: texts.join(', ') };
 }
 

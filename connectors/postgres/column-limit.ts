@@ -70,14 +70,21 @@ function tooLong(cell: Cell, max: number): LimitLoss | null {
 
 function beyondScale(cell: Cell, scale: number): LimitLoss | null {
   const [, sign, whole, fraction = ''] = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(String(cell as string)) ?? [];
-  if (whole === undefined) return /^[+-]?(nan|inf(inity)?)$/i.test(String(cell as string)) ? null : { loss: 'the number is not in plain notation' };
+  if (whole === undefined)
+    return /^[+-]?(nan|inf(inity)?)$/i.test(String(cell as string)) ? null : { loss: 'the number is not in plain notation' };
   if (scale >= 0) {
     if (/^0*$/.test(fraction.slice(scale))) return null;
-    return { loss: `the number has more than ${scale} digits after the point`, cut: `${sign}${whole || '0'}.${fraction.slice(0, scale)}`.replace(/\.$/, '') };
+    return {
+      loss: `the number has more than ${scale} digits after the point`,
+      cut: `${sign}${whole || '0'}.${fraction.slice(0, scale)}`.replace(/\.$/, ''),
+    };
   }
   const kept = Math.max(whole.length + scale, 0);
   if (/^0*$/.test(whole.slice(kept) + fraction)) return null;
-  return { loss: `the number is no multiple of 1${'0'.repeat(-scale)}`, cut: `${sign}${whole.slice(0, kept) || '0'}${'0'.repeat(whole.length - kept)}` };
+  return {
+    loss: `the number is no multiple of 1${'0'.repeat(-scale)}`,
+    cut: `${sign}${whole.slice(0, kept) || '0'}${'0'.repeat(whole.length - kept)}`,
+  };
 }
 
 /** Without a modifier the server keeps microseconds. */
@@ -87,7 +94,8 @@ function fractionLimit(precision: number | null, instant: boolean): ColumnLimit 
   if (instant) {
     if (digits >= 6) return null; // a carrier has no more
     const unit = 10n ** BigInt(6 - digits);
-    const check: Limit = (cell) => (typeof cell === 'bigint' && cell % unit !== 0n && !isInfinite(cell) ? { loss, cut: cell - (((cell % unit) + unit) % unit) } : null);
+    const check: Limit = (cell) =>
+      typeof cell === 'bigint' && cell % unit !== 0n && !isInfinite(cell) ? { loss, cut: cell - (((cell % unit) + unit) % unit) } : null;
     return { loss, check, tight: true };
   }
   const check: Limit = (cell) => {
@@ -109,7 +117,8 @@ function beyondSingle(cell: Cell): LimitLoss | null {
   if (single === cell) return null;
   for (let digits = 1; digits <= 9; digits++) {
     const shortest = Number(cell.toPrecision(digits));
-    if (Math.fround(shortest) === single) return shortest === cell ? null : { loss: 'the number has more digits than single precision holds', cut: single };
+    if (Math.fround(shortest) === single)
+      return shortest === cell ? null : { loss: 'the number has more digits than single precision holds', cut: single };
   }
   return { loss: 'the number has more digits than single precision holds', cut: single };
 }

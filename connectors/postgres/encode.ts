@@ -8,7 +8,9 @@ export type Encode = (cell: Cell) => string;
 /** @param delimiter between the elements of a list: `;` for boxes, else `,` */
 export function typeEncoder(type: LogicalType, delimiter = ','): Encode {
   if (typeof type !== 'string') {
-    return 'list' in type ? listEncoder(typeEncoder(type.list, delimiter), delimiter) : structEncoder(type.struct.map((field) => typeEncoder(field.type)));
+    return 'list' in type
+      ? listEncoder(typeEncoder(type.list, delimiter), delimiter)
+      : structEncoder(type.struct.map((field) => typeEncoder(field.type)));
   }
   switch (type) {
     case 'bool':
@@ -28,7 +30,8 @@ export function typeEncoder(type: LogicalType, delimiter = ','): Encode {
       };
     default:
       return (cell) => {
-        if (typeof cell !== 'string') throw new TrueupError('E_RECORD_VALUE', `expected the text of ${typeText(type)}, got another kind of value`);
+        if (typeof cell !== 'string')
+          throw new TrueupError('E_RECORD_VALUE', `expected the text of ${typeText(type)}, got another kind of value`);
         return cell;
       };
   }

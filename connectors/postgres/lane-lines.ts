@@ -23,7 +23,11 @@ interface Source {
 export type Layout = readonly Source[];
 
 /** @param fields for each of the lane's columns, its index in the batch's shape */
-export function batchLayout(lane: LaneTable, records: Records, { fields, note }: { readonly fields: readonly number[]; readonly note: (field: string, kind: string) => void }): Layout {
+export function batchLayout(
+  lane: LaneTable,
+  records: Records,
+  { fields, note }: { readonly fields: readonly number[]; readonly note: (field: string, kind: string) => void },
+): Layout {
   return lane.columns.map((column, index) => {
     const field = fields[index] as number;
     const decode = records.decoder(field);
@@ -131,7 +135,9 @@ function* sendable(lines: readonly StagedLine[], into: Staged): Generator<Buffer
   let kept = lines;
   if (!text.isWellFormed()) {
     kept = lines.filter(({ line }) => line.isWellFormed());
-    for (const { index, line } of lines) if (!line.isWellFormed()) into.faults.push({ index, code: 'E_RECORD_VALUE', message: 'a text holds a lone surrogate, which is no character' });
+    for (const { index, line } of lines)
+      if (!line.isWellFormed())
+        into.faults.push({ index, code: 'E_RECORD_VALUE', message: 'a text holds a lone surrogate, which is no character' });
     text = kept.map(({ line }) => line).join('');
   }
   for (const { index, op } of kept) {
@@ -160,11 +166,13 @@ export function parentLines(layout: Layout, fields: readonly number[], parents: 
  */
 export function fieldsOf(lane: LaneTable, shape: Shape): readonly number[] {
   const { stream } = lane;
-  const changed = (what: string) => new TrueupError('E_PLAN_CHANGED', `Stream '${stream.stream}' delivers other fields than were planned: ${what}.`);
+  const changed = (what: string) =>
+    new TrueupError('E_PLAN_CHANGED', `Stream '${stream.stream}' delivers other fields than were planned: ${what}.`);
   for (const field of shape.fields) {
     const planned = stream.shape.fields[fieldIndex(stream.shape, field.name)];
     if (planned === undefined) throw changed(`'${field.name}' is new`);
-    if (planned.native?.type !== field.native?.type || !sameType(planned.type, field.type)) throw changed(`'${field.name}' has another type`);
+    if (planned.native?.type !== field.native?.type || !sameType(planned.type, field.type))
+      throw changed(`'${field.name}' has another type`);
   }
   return lane.columns.map(({ field }) => {
     const index = fieldIndex(shape, field.name);

@@ -25,7 +25,8 @@ export interface LaneSql {
 }
 
 /** Types whose equality is identity: equal key values need not be written again. Others (citext, numeric, float, interval) may differ and be equal. */
-const IDENTITY = /^(smallint|integer|bigint|uuid|text|character varying(\(\d+\))?|date|bytea|boolean|numeric\(.*\)|timestamp.*|time without.*)$/;
+const IDENTITY =
+  /^(smallint|integer|bigint|uuid|text|character varying(\(\d+\))?|date|bytea|boolean|numeric\(.*\)|timestamp.*|time without.*)$/;
 
 export function laneSql(lane: LaneTable, number: number): LaneSql {
   const stage = `pg_temp.${quoteIdentifier(`trueup_stage_${letters(number)}`)}`;
@@ -39,7 +40,8 @@ export function laneSql(lane: LaneTable, number: number): LaneSql {
     lockRemoved: lockSql(lane, stage, `s._o = ${STAGED.delete}`, 'for update of t'),
     remove: `${removeHead(lane)} ${lane.mark ? 'from' : 'using'} ${stage} s where s._o = ${STAGED.delete} and ${keyMatch(lane)}${unmarked(lane)}`,
     removeAll: {
-      truncate: lane.mark === null && lane.table.privileges.has('TRUNCATE') && !lane.table.watchesDeletes ? `truncate ${lane.target}` : null,
+      truncate:
+        lane.mark === null && lane.table.privileges.has('TRUNCATE') && !lane.table.watchesDeletes ? `truncate ${lane.target}` : null,
       remove: `${removeHead(lane)} where true${unmarked(lane)}`,
     },
   };
@@ -69,12 +71,24 @@ function upsertSql(lane: LaneTable, stage: string): string {
   const cleared = mark !== null && !columns.some(({ column }) => column.name === mark.name) ? [quoteIdentifier(mark.name)] : [];
   const clear = mark?.kind === 'flag' ? 'false' : 'null::timestamptz';
   const all = [...columns.map(name), ...cleared];
-  const updated = [...columns.filter((column) => !column.key || !IDENTITY.test(column.column.baseText)).filter(({ column }) => column.identity !== 'always').map(name), ...cleared];
+  const updated = [
+    ...columns
+      .filter((column) => !column.key || !IDENTITY.test(column.column.baseText))
+      .filter(({ column }) => column.identity !== 'always')
+      .map(name),
+    ...cleared,
+  ];
   const keyNames = key.map((index) => name(columns[index] as LaneColumn)).join(', ');
   const select = [...columns.map((_, index) => `s.c${index}`), ...cleared.map(() => clear)].join(', ');
   const insert = `insert into ${target} as t (${all.join(', ')}) overriding system value select ${select} from ${stage} s where s._o = ${STAGED.upsert} order by ${key.map((index) => `s.c${index}`).join(', ')} on conflict (${keyNames}) do`;
   if (updated.length === 0) return `${insert} nothing`;
-  return `${insert} update set ${assign(updated, updated.map((column) => `excluded.${column}`))} where ${differs(updated.map((column) => `t.${column}`), updated.map((column) => `excluded.${column}`))}${guarded(lane, (column) => `excluded.${name(column)}`)}`;
+  return `${insert} update set ${assign(
+    updated,
+    updated.map((column) => `excluded.${column}`),
+  )} where ${differs(
+    updated.map((column) => `t.${column}`),
+    updated.map((column) => `excluded.${column}`),
+  )}${guarded(lane, (column) => `excluded.${name(column)}`)}`;
 }
 
 function assign(columns: readonly string[], values: readonly string[]): string {
@@ -82,11 +96,11 @@ function assign(columns: readonly string[], values: readonly string[]): string {
 }
 
 /**
- * Whether two rows differ in a single bit: the operator compares images, so it tells 1.0 from 1.00 and 0 from -0, takes types that have no
+ * Whether two rows differ in a single bit: the function compares images, so it tells 1.0 from 1.00 and 0 from -0, takes types that have no
  * equality (json, point, xml), and ignores collations. Equal values in two images (a compressed one and a plain one) cost a needless update at worst.
  */
 function differs(a: readonly string[], b: readonly string[]): string {
-  return `row(${a.join(', ')}) operator(pg_catalog.*<>) row(${b.join(', ')})`;
+  return `pg_catalog.record_image_ne(row(${a.join(', ')}), row(${b.join(', ')}))`;
 }
 
 /** A target row without a guard value counts as older; a written one without it never replaces one that has it. */
@@ -130,11 +144,24 @@ export interface PatchSql {
 }
 
 /** @param set indices into the lane's columns that these patches set, keys left out; @param group what stands in `_o` */
-export function patchSql(lane: LaneTable, stage: string, { group, set }: { readonly group: number; readonly set: readonly number[] }): PatchSql {
-  const columns = set.map((index) => ({ to: name(lane.columns[index] as LaneColumn), value: staged(lane.columns[index] as LaneColumn, index) }));
+export function patchSql(
+  lane: LaneTable,
+  stage: string,
+  { group, set }: { readonly group: number; readonly set: readonly number[] },
+): PatchSql {
+  const columns = set.map((index) => ({
+    to: name(lane.columns[index] as LaneColumn),
+    value: staged(lane.columns[index] as LaneColumn, index),
+  }));
   const isGuarded = set.includes(lane.guard);
-  const update = `update ${lane.target} t set ${assign(columns.map(({ to }) => to), columns.map(({ value }) => value))} from ${stage} s where s._o = ${group} and ${keyMatch(lane)}`;
-  const differing = differs(columns.map(({ to }) => `t.${to}`), columns.map(({ value }) => value));
+  const update = `update ${lane.target} t set ${assign(
+    columns.map(({ to }) => to),
+    columns.map(({ value }) => value),
+  )} from ${stage} s where s._o = ${group} and ${keyMatch(lane)}`;
+  const differing = differs(
+    columns.map(({ to }) => `t.${to}`),
+    columns.map(({ value }) => value),
+  );
   return {
     lock: lockSql(lane, stage, `s._o = ${group}`, 'for no key update of t'),
     missing: `select s._i from ${stage} s where s._o = ${group} and not exists (select from ${lane.target} t where ${keyMatch(lane)})`,

@@ -45,13 +45,19 @@ export function laneTable(stream: TargetStream, table: TargetTable | undefined):
   const key = stream.shape.key.map((index) => columns.findIndex(({ field }) => field === stream.shape.fields[index]));
   const keyColumns = key.map((index) => columns[index]?.column.name ?? '');
   if (key.length === 0 || key.includes(-1)) throw changed(stream, 'a column of the key is missing');
-  if (!table.unique.some((index) => index.usable && sameNames(index.columns, keyColumns))) throw changed(stream, `there is no unique index on (${keyColumns.join(', ')})`);
+  if (!table.unique.some((index) => index.usable && sameNames(index.columns, keyColumns)))
+    throw changed(stream, `there is no unique index on (${keyColumns.join(', ')})`);
   const guard = stream.guard === undefined ? -1 : columns.findIndex(({ column }) => column.name === stream.guard);
   if (stream.guard !== undefined && guard === -1) throw changed(stream, `the guard column '${stream.guard}' is missing`);
   return { stream, table, target: quoteRelation(table.relation), columns, key, guard, ...deletes(stream, table) };
 }
 
-function laneColumn(at: { readonly stream: TargetStream; readonly table: TargetTable; readonly field: Field; readonly index: number }): LaneColumn[] {
+function laneColumn(at: {
+  readonly stream: TargetStream;
+  readonly table: TargetTable;
+  readonly field: Field;
+  readonly index: number;
+}): LaneColumn[] {
   const { stream, table, field, index } = at;
   const column = table.columns.find(({ name }) => name === field.name);
   if (column?.generated) return [];

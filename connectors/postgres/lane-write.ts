@@ -35,14 +35,19 @@ export interface Written {
 }
 
 /** Writes one batch inside of the lane's transaction: truncates are barriers, what stands between two of them goes together. */
-export async function writeBatch(writer: Writer, batch: MappedBatch, layoutOf: { readonly fields: readonly number[]; readonly note: (field: string, kind: string) => void }): Promise<Written> {
+export async function writeBatch(
+  writer: Writer,
+  batch: MappedBatch,
+  layoutOf: { readonly fields: readonly number[]; readonly note: (field: string, kind: string) => void },
+): Promise<Written> {
   const layout = batchLayout(writer.lane, batch.records, layoutOf);
   const counts = noCounts();
   const faults: RecordFault[] = [];
   let from = 0;
   for (let at = 0; at <= batch.records.count; at++) {
     if (at < batch.records.count && batch.ops?.[at] !== OP.truncate) continue;
-    if (at > from || batch.replaceWithin !== undefined) faults.push(...(await writeSegment(writer, { batch, layout, from, to: at, counts })));
+    if (at > from || batch.replaceWithin !== undefined)
+      faults.push(...(await writeSegment(writer, { batch, layout, from, to: at, counts })));
     if (at < batch.records.count) await removeAll(writer, counts);
     from = at + 1;
   }
@@ -138,7 +143,11 @@ async function removeUnlisted({ session, lane, sql }: Writer, fields: readonly n
 }
 
 /** A patch whose row is missing comes back as a fault, and the whole record is read again. */
-async function patchStaged({ session, lane, sql }: Writer, { group, set, staged }: { readonly group: number; readonly set: readonly number[]; readonly staged: Staged }, counts: Counts): Promise<void> {
+async function patchStaged(
+  { session, lane, sql }: Writer,
+  { group, set, staged }: { readonly group: number; readonly set: readonly number[]; readonly staged: Staged },
+  counts: Counts,
+): Promise<void> {
   const patch = patchSql(lane, sql.stage, { group, set });
   const present = await count(session, patch.lock);
   const total = staged.counts.get(group) ?? 0;

@@ -1,5 +1,5 @@
 import { TrueupError } from '../../src/sdk.ts';
-import type { Commit, CommitResult, Conversion, Lane, MappedBatch, Owner, RecordFault, Shape, TargetStream } from '../../src/sdk.ts';
+import type { Commit, CommitResult, Conversion, Lane, MappedBatch, Owner, Shape, TargetStream } from '../../src/sdk.ts';
 import { fieldsOf } from './lane-lines.ts';
 import { laneSql } from './lane-sql.ts';
 import type { LaneSql } from './lane-sql.ts';
@@ -144,7 +144,17 @@ function laneOver({ session, owner, store }: LaneInit, stages: ReadonlyMap<strin
   };
 }
 
-async function writeStore({ session, store, owner, what }: { readonly session: Session; readonly store: StoreTables; readonly owner: Owner; readonly what: Commit }): Promise<number> {
+async function writeStore({
+  session,
+  store,
+  owner,
+  what,
+}: {
+  readonly session: Session;
+  readonly store: StoreTables;
+  readonly owner: Owner;
+  readonly what: Commit;
+}): Promise<number> {
   await fence(session, store, owner);
   return writeChange(session, store, owner.job, what);
 }
@@ -171,7 +181,11 @@ async function writeInto({ session, stage, batch }: WriteInto): Promise<Written 
   return { ...(await writeBatch({ session, lane, sql, clearStage }, batch, { fields, note })), converted };
 }
 
-function add(pending: Pending, stream: string, { counts, converted }: Pick<Written, 'counts'> & { readonly converted: ReadonlyMap<string, number> }): void {
+function add(
+  pending: Pending,
+  stream: string,
+  { counts, converted }: Pick<Written, 'counts'> & { readonly converted: ReadonlyMap<string, number> },
+): void {
   const sum = (pending.streams[stream] ??= noCounts());
   for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] += counts[name];
   for (const [id, count] of converted) pending.conversions.set(id, (pending.conversions.get(id) ?? 0) + count);

@@ -18,10 +18,15 @@ export function isWideEnough(narrow: string, wide: string): boolean {
   const to = parseNative(wide);
   const digits = INTEGERS[from.name];
   if (digits !== undefined && INTEGERS[to.name] !== undefined) return digits <= (INTEGERS[to.name] as number);
-  if (to.name === 'numeric') return (digits !== undefined && holdsNumber([digits, 0], to.modifiers)) || (from.name === 'numeric' && holdsNumber(from.modifiers, to.modifiers));
+  if (to.name === 'numeric')
+    return (
+      (digits !== undefined && holdsNumber([digits, 0], to.modifiers)) ||
+      (from.name === 'numeric' && holdsNumber(from.modifiers, to.modifiers))
+    );
   if (from.name === 'real') return to.name === 'double precision';
   if (to.name === 'text') return from.name === 'character varying' || from.name === 'text';
-  if (from.name === to.name && isSized(from.name)) return to.modifiers.length === 0 || (from.modifiers[0] ?? Infinity) <= (to.modifiers[0] as number);
+  if (from.name === to.name && isSized(from.name))
+    return to.modifiers.length === 0 || (from.modifiers[0] ?? Infinity) <= (to.modifiers[0] as number);
   return false;
 }
 

@@ -1,6 +1,8 @@
-import type { RunRecord, RunStore, StateStore } from '../../src/sdk.ts';
+import type { ConnectorContext, RunRecord, RunStore, StateStore } from '../../src/sdk.ts';
 import { openCheckpoints, prepareStore } from './checkpoints.ts';
 import type { StoreInit } from './checkpoints.ts';
+import type { PostgresOptions } from './options.ts';
+import { resolveServer } from './session.ts';
 import { sessionSlot } from './session-slot.ts';
 import type { SessionSlot } from './session-slot.ts';
 import { readRuns } from './store-read.ts';
@@ -9,7 +11,14 @@ import { storeTables } from './store-schema.ts';
 import type { StoreTables } from './store-schema.ts';
 
 /** A state store that several machines share: the tables of a checkpoint store, and the history of runs. */
-export function openPostgresState(init: Omit<StoreInit, 'atomic'>): StateStore {
+export function openPostgresState(options: PostgresOptions, context: ConnectorContext): StateStore {
+  return openState({ server: resolveServer(options, context), schema: STATE_SCHEMA });
+}
+
+/** The schema of a database that serves as the state store; another than a target's, so that both may be the same database. */
+const STATE_SCHEMA = 'trueup_state';
+
+export function openState(init: Omit<StoreInit, 'atomic'>): StateStore {
   const checkpoints = openCheckpoints({ ...init, atomic: false });
   const slot = sessionSlot(init.server);
   return {

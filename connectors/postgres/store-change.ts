@@ -14,14 +14,21 @@ import type { StoreTables } from './store-schema.ts';
  * @throws {TrueupError} `E_FENCED` when the epoch is not the owner's any more
  */
 export async function fence(session: Session, tables: StoreTables, owner: Owner): Promise<void> {
-  const [lease] = await session.query(`select epoch, run, host, pid, (expires_at is null)::int from ${tables.leases} where job = $1 for share`, [storable(owner.job)]);
+  const [lease] = await session.query(
+    `select epoch, run, host, pid, (expires_at is null)::int from ${tables.leases} where job = $1 for share`,
+    [storable(owner.job)],
+  );
   if (lease === undefined) throw fenced(owner, 'the job has no lease');
   const [epoch, run, host, pid, free] = lease;
-  if (Number(epoch) !== owner.epoch || free === '1') throw fenced(owner, `the lease is at epoch ${epoch} of run ${run} (process ${pid} on ${host})`);
+  if (Number(epoch) !== owner.epoch || free === '1')
+    throw fenced(owner, `the lease is at epoch ${epoch} of run ${run} (process ${pid} on ${host})`);
 }
 
 export function fenced(owner: Owner, found: string): TrueupError {
-  return new TrueupError('E_FENCED', `Job '${owner.job}': run ${owner.run} writes with epoch ${owner.epoch}, but ${found}. Nothing of it was written.`);
+  return new TrueupError(
+    'E_FENCED',
+    `Job '${owner.job}': run ${owner.run} writes with epoch ${owner.epoch}, but ${found}. Nothing of it was written.`,
+  );
 }
 
 /** Resolved letters go first, so that a key which is delivered and then fails again keeps its letter. Returns how many were resolved. */
@@ -29,14 +36,32 @@ export async function writeChange(session: Session, tables: StoreTables, job: st
   const { checkpoints = [], dropFeeds = [], letters = [], resolved = [] } = change;
   const count = resolved.length === 0 ? 0 : await deleteLetters(session, tables, resolved);
   if (letters.length > 0) await upsertLetters(session, tables, letters);
-  if (dropFeeds.length > 0) await session.execute(`delete from ${tables.checkpoints} where job = $1 and feed_id in (select json_array_elements_text($2::json))`, [storable(job), JSON.stringify(dropFeeds.map(storable))]);
+  if (dropFeeds.length > 0)
+    await session.execute(`delete from ${tables.checkpoints} where job = $1 and feed_id in (select json_array_elements_text($2::json))`, [
+      storable(job),
+      JSON.stringify(dropFeeds.map(storable)),
+    ]);
   if (checkpoints.length > 0) await upsertCheckpoints(session, tables, checkpoints);
   return count;
 }
 
 async function upsertCheckpoints(session: Session, tables: StoreTables, checkpoints: readonly Checkpoint[]): Promise<void> {
-  const rows = [...new Map(checkpoints.map((checkpoint) => [`${checkpoint.job}\n${checkpoint.feed.id}`, checkpointRow(checkpoint)])).values()];
-  const updated = ['feed', 'state', 'cursor', 'cursor_version', 'source_identity', 'plan_hash', 'position_text', 'position_time_ms', 'run', 'epoch', 'saved_at'];
+  const rows = [
+    ...new Map(checkpoints.map((checkpoint) => [`${checkpoint.job}\n${checkpoint.feed.id}`, checkpointRow(checkpoint)])).values(),
+  ];
+  const updated = [
+    'feed',
+    'state',
+    'cursor',
+    'cursor_version',
+    'source_identity',
+    'plan_hash',
+    'position_text',
+    'position_time_ms',
+    'run',
+    'epoch',
+    'saved_at',
+  ];
   await session.execute(
     `insert into ${tables.checkpoints} (job, feed_id, ${updated.join(', ')})
      select job, feed_id, feed::json, state, cursor::json, cursor_version, source_identity, plan_hash, position_text, position_time_ms, run, epoch, clock_timestamp()

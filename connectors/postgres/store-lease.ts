@@ -122,7 +122,10 @@ export async function renewLease(session: Session, tables: StoreTables, owner: O
 
 /** Somebody else's lease is left alone. */
 export async function releaseLease(session: Session, tables: StoreTables, owner: Owner): Promise<void> {
-  await session.execute(`update ${tables.leases} set expires_at = null, lanes = '[]' where job = $1 and epoch = $2`, [storable(owner.job), String(owner.epoch)]);
+  await session.execute(`update ${tables.leases} set expires_at = null, lanes = '[]' where job = $1 and epoch = $2`, [
+    storable(owner.job),
+    String(owner.epoch),
+  ]);
 }
 
 export async function leaseOwner(session: Session, tables: StoreTables, job: string): Promise<OwnerInfo | null> {

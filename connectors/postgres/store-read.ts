@@ -46,7 +46,11 @@ export async function readLetters(session: Session, tables: StoreTables, filter:
     session,
     `select job, stream, key, kind, code, message, run, ${isoText('failed_at')}, attempts, payload
      from ${tables.letters} where ($1::text is null or job = $1) and ($2::text is null or stream = $2) order by failed_at, job, stream, key_hash limit $3::int8`,
-    [filter.job === undefined ? null : storable(filter.job), filter.stream === undefined ? null : storable(filter.stream), limitText(filter.limit)],
+    [
+      filter.job === undefined ? null : storable(filter.job),
+      filter.stream === undefined ? null : storable(filter.stream),
+      limitText(filter.limit),
+    ],
   );
   return rows.map(letter);
 }
@@ -68,7 +72,11 @@ function letter(row: TextRow): Letter {
 }
 
 /** Newest first. */
-export async function readRuns(session: Session, tables: StoreTables, filter: { readonly job?: string; readonly limit?: number }): Promise<RunRecord[]> {
+export async function readRuns(
+  session: Session,
+  tables: StoreTables,
+  filter: { readonly job?: string; readonly limit?: number },
+): Promise<RunRecord[]> {
   const rows = await readOrNothing(
     session,
     `select run, job, command, ${isoText('started_at')}, ${isoText('ended_at')}, status, exit_code, report

@@ -92,7 +92,10 @@ export async function readTables(session: Session, relations: readonly RelationN
   }
 }
 
-function table(row: TextRow, found: { readonly columns: readonly TextRow[]; readonly indexes: readonly TextRow[]; readonly types: PgTypes }): TargetTable {
+function table(
+  row: TextRow,
+  found: { readonly columns: readonly TextRow[]; readonly indexes: readonly TextRow[]; readonly types: PgTypes },
+): TargetTable {
   const [schema, name, oid, kind, unlogged, owned, privileges, watchesDeletes, references] = row as readonly string[];
   return {
     relation: { schema: schema as string, name: name as string },
