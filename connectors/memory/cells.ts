@@ -21,7 +21,8 @@ export function compareRows(a: Row, b: Row): number {
 export function cellsText(cells: Row): string {
   return JSON.stringify(cells, (_name, value: unknown) => {
     if (typeof value === 'bigint') return { int: value.toString() };
-    if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) return { float: Object.is(value, -0) ? '-0' : String(value) };
+    if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)))
+      return { float: Object.is(value, -0) ? '-0' : String(value) };
     if (value instanceof Uint8Array) return { bytes: Buffer.from(value).toString('hex') };
     return value === undefined ? { absent: true } : value;
   });
@@ -33,7 +34,8 @@ export function sameCell(a: Cell, b: Cell): boolean {
 
 /** The plain text of an orderable cell, for cursors, ranges and people. */
 export function plainText(cell: Cell): string | null {
-  return cell === null || cell === undefined ? null : String(cell);
+  if (cell === null || cell === undefined) return null;
+  return typeof cell === 'object' ? cellsText([cell]) : String(cell);
 }
 
 /** The cell that `plainText` wrote. */

@@ -25,7 +25,10 @@ export function acquire(control: Control, request: AcquireRequest, nowMs: number
   const { job, run, process, ttlMs } = request;
   const holder = control.leases.get(job);
   if (holder !== undefined && isLive(holder, request, nowMs)) {
-    throw new TrueupError('E_OWNED', `Job '${job}' is owned by run ${holder.run} (process ${holder.process.pid} on ${holder.process.host}) until ${holder.expiresAt}.`);
+    throw new TrueupError(
+      'E_OWNED',
+      `Job '${job}' is owned by run ${holder.run} (process ${holder.process.pid} on ${holder.process.host}) until ${holder.expiresAt}.`,
+    );
   }
   const epoch = (control.epochs.get(job) ?? 0) + 1;
   control.epochs.set(job, epoch);
@@ -53,7 +56,10 @@ export function fence(control: Control, owner: Owner): Lease {
   const lease = control.leases.get(owner.job);
   if (lease?.epoch === owner.epoch) return lease;
   const now = lease === undefined ? 'nobody owns it now' : `run ${lease.run} owns it now with epoch ${lease.epoch}`;
-  throw new TrueupError('E_FENCED', `Run ${owner.run} no longer owns job '${owner.job}' (epoch ${owner.epoch}): ${now}. Nothing was written.`);
+  throw new TrueupError(
+    'E_FENCED',
+    `Run ${owner.run} no longer owns job '${owner.job}' (epoch ${owner.epoch}): ${now}. Nothing was written.`,
+  );
 }
 
 /** Writes everything or, fenced, nothing. Returns how many letters were resolved. */
@@ -61,7 +67,8 @@ export function save(control: Control, owner: Owner, change: StoreChange, nowMs:
   fence(control, owner);
   const { checkpoints, dropFeeds, letters, resolved } = structuredClone(change);
   for (const feed of dropFeeds ?? []) control.checkpoints.delete(checkpointId(owner.job, feed));
-  for (const checkpoint of checkpoints ?? []) control.checkpoints.set(checkpointId(owner.job, checkpoint.feed.id), { ...checkpoint, savedAt: iso(nowMs) });
+  for (const checkpoint of checkpoints ?? [])
+    control.checkpoints.set(checkpointId(owner.job, checkpoint.feed.id), { ...checkpoint, savedAt: iso(nowMs) });
   const count = (resolved ?? []).filter((key) => control.letters.delete(letterId(key))).length;
   for (const letter of letters ?? []) {
     const earlier = control.letters.get(letterId(letter));

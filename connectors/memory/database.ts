@@ -49,7 +49,8 @@ export class MemoryDatabase {
   define(name: string, shape: Shape): void {
     const before = this.collections.get(name);
     const rows = new Map<string, StoredRow>();
-    for (const [key, stored] of before?.rows ?? []) rows.set(key, { ...stored, cells: realign(stored.cells, before?.shape ?? shape, shape) });
+    for (const [key, stored] of before?.rows ?? [])
+      rows.set(key, { ...stored, cells: realign(stored.cells, before?.shape ?? shape, shape) });
     this.collections.set(name, { name, shape, rows });
   }
 
@@ -77,7 +78,11 @@ export class MemoryDatabase {
 
   /** Log entries with `after < sequence <= upTo`. Throws E_POSITION_LOST when they are partly gone. */
   *log(after: number, upTo: number): Generator<LogEntry> {
-    if (after < this.#trimmed) throw new TrueupError('E_POSITION_LOST', `The log of memory database '${this.name}' begins at ${this.#trimmed + 1}; entry ${after + 1} is gone.`);
+    if (after < this.#trimmed)
+      throw new TrueupError(
+        'E_POSITION_LOST',
+        `The log of memory database '${this.name}' begins at ${this.#trimmed + 1}; entry ${after + 1} is gone.`,
+      );
     for (let index = after - this.#trimmed; index < upTo - this.#trimmed; index++) yield this.#log[index] as LogEntry;
   }
 
@@ -96,7 +101,7 @@ export class MemoryDatabase {
       this.#log.push(entry);
       applyEntry(collection, entry);
     }
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of this.#waiting) wake();
   }
 
   /** Resolves once something was committed after `version`. Rejects with the signal's reason. */

@@ -17,7 +17,8 @@ const options = z.strictObject({
 
 const memory = defineConnector({
   name: 'memory',
-  summary: 'Collections in the memory of this process, gone when it ends: for tests, for trying things out, and as an example of a connector.',
+  summary:
+    'Collections in the memory of this process, gone when it ends: for tests, for trying things out, and as an example of a connector.',
   options,
   cursorVersion: 1,
   openSource: ({ database }) => openMemorySource(memoryDatabase(database)),

@@ -1,5 +1,17 @@
 import { OP, TrueupError, decodedCell, fieldIndex, isTrueupError } from '../../src/sdk.ts';
-import type { Cell, Commit, CommitResult, Lane, MappedBatch, Owner, RecordFault, Row, Shape, TargetStream, WriteCounts } from '../../src/sdk.ts';
+import type {
+  Cell,
+  Commit,
+  CommitResult,
+  Lane,
+  MappedBatch,
+  Owner,
+  RecordFault,
+  Row,
+  Shape,
+  TargetStream,
+  WriteCounts,
+} from '../../src/sdk.ts';
 import { cellsText, compareCells, sameCell } from './cells.ts';
 import { fence, save } from './control.ts';
 import type { MemoryDatabase } from './database.ts';
@@ -70,7 +82,11 @@ interface Writer {
 function alignRecords(batch: MappedBatch, { stream, shape }: Writer): Row[] {
   const from = shape.fields.map((field) => fieldIndex(batch.shape, field.name));
   const lost = batch.shape.fields.filter((field) => fieldIndex(shape, field.name) < 0 && stream.drift.add !== 'ignore');
-  if (lost.length > 0) throw new TrueupError('E_PLAN_CHANGED', `Collection '${stream.target}' has no field ${lost.map((field) => `'${field.name}'`).join(', ')}.`);
+  if (lost.length > 0)
+    throw new TrueupError(
+      'E_PLAN_CHANGED',
+      `Collection '${stream.target}' has no field ${lost.map((field) => `'${field.name}'`).join(', ')}.`,
+    );
   return batch.records.rows().map((row) => from.map((index) => (index < 0 ? undefined : decodedCell(batch.records, row, index))));
 }
 
@@ -143,7 +159,10 @@ function remove(writer: Writer, key: Row): Outcome {
   }
   const mark = markIndex(writer);
   if (before[mark] !== null) return 'unchanged';
-  transaction.upsert(stream.target, before.map((cell, index) => (index === mark ? BigInt(writer.nowMs) * 1000n : cell)));
+  transaction.upsert(
+    stream.target,
+    before.map((cell, index) => (index === mark ? BigInt(writer.nowMs) * 1000n : cell)),
+  );
   return 'deleted';
 }
 

@@ -15,7 +15,12 @@ export interface LogRead {
 
 /** Everything that happened to these streams in order, with `after < sequence <= upTo`. Resumable between transactions only. */
 export function* logChanges(read: LogRead, after: number, upTo: number): Generator<Found> {
-  const streams = new Map(read.streams.map((stream) => [stream.name, { stream, matches: matcher(read.database.collection(stream.name), read.feed.where ?? stream.where) }]));
+  const streams = new Map(
+    read.streams.map((stream) => [
+      stream.name,
+      { stream, matches: matcher(read.database.collection(stream.name), read.feed.where ?? stream.where) },
+    ]),
+  );
   for (const entry of read.database.log(after, upTo)) {
     const wanted = streams.get(entry.collection);
     if (wanted === undefined || (entry.op === 'upsert' && !wanted.matches(entry.row ?? []))) continue;

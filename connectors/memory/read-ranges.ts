@@ -18,7 +18,8 @@ export function rangeRows(read: RowsRead): Found[] {
   const collection = read.database.collection(view.stream.name);
   const key = indicesOf(collection, view.stream.key);
   const range = (read.feed.range ?? {}) as KeyRange;
-  const bound = (texts: readonly (string | null)[] | undefined): Row | null => (texts === undefined ? null : cellsOf(collection.shape, key, texts));
+  const bound = (texts: readonly (string | null)[] | undefined): Row | null =>
+    texts === undefined ? null : cellsOf(collection.shape, key, texts);
   const [from, to, before, after] = [bound(range.from), bound(range.to), bound(range.before), bound(readKeyCursor(read.after)?.key)];
   const inRange = ({ order }: Ordered): boolean =>
     (from === null || compareRows(order, from) >= 0) &&
@@ -32,7 +33,9 @@ export function rangeRows(read: RowsRead): Found[] {
 
 /** Ranges of about as many rows each, open at the outer ends so that they cover rows which are not there yet. */
 export function splitRanges(read: RowsRead, partitions: number, bounds: KeyBounds): Json[] {
-  const keys = rangeRows({ ...read, feed: { ...read.feed, range: boundsRange(bounds) } }).map((found) => read.view.shape.key.map((index) => found.row[index]));
+  const keys = rangeRows({ ...read, feed: { ...read.feed, range: boundsRange(bounds) } }).map((found) =>
+    read.view.shape.key.map((index) => found.row[index]),
+  );
   const size = Math.max(1, Math.ceil(keys.length / partitions));
   const starts = keys.filter((_key, index) => index > 0 && index % size === 0).map((key) => textsOf(key));
   const edges = [null, ...starts, null];

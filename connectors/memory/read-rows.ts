@@ -42,8 +42,10 @@ export function fieldChanges(read: RowsRead): FieldChanges {
   const head = after.head === null ? null : cellsOf(collection.shape, order, after.head);
   const floor = lookbackFloor(view.stream, head);
   const rows = orderedRows(read, order);
-  const isBeyond = ({ order: [value, ...key] }: Ordered): boolean => value !== null && (head === null || compareRows([value, ...key], head) > 0);
-  const isLate = ({ order: [value], stored }: Ordered): boolean => stored.version > after.seen || (floor !== null && typeof value === 'bigint' && value >= floor);
+  const isBeyond = ({ order: [value, ...key] }: Ordered): boolean =>
+    value !== null && (head === null || compareRows([value, ...key], head) > 0);
+  const isLate = ({ order: [value], stored }: Ordered): boolean =>
+    stored.version > after.seen || (floor !== null && typeof value === 'bigint' && value >= floor);
 
   const late = rows.filter((row) => !isBeyond(row) && isLate(row)).map((row) => toFound(read, row, { ...after }));
   const beyond = rows.filter(isBeyond).map((row) => toFound(read, row, { head: textsOf(row.order), seen: after.seen }));
@@ -73,8 +75,17 @@ export function orderedRows({ database, view, feed }: RowsRead, order: readonly 
 
 export function toFound(read: RowsRead, { order, stored }: Ordered, cursor: Cursor): Found {
   const { view } = read;
-  const text = textsOf(order).map((part) => part ?? 'NULL').join(' ');
-  return { stream: view.stream.name, shape: view.shape, op: 'upsert', row: view.project(stored.cells), cursor, position: { text, ...timeOf(read, order[0]) } };
+  const text = textsOf(order)
+    .map((part) => part ?? 'NULL')
+    .join(' ');
+  return {
+    stream: view.stream.name,
+    shape: view.shape,
+    op: 'upsert',
+    row: view.project(stored.cells),
+    cursor,
+    position: { text, ...timeOf(read, order[0]) },
+  };
 }
 
 function timeOf({ database, view }: RowsRead, value: Cell): { timeMs?: number } {
@@ -87,5 +98,3 @@ function timeOf({ database, view }: RowsRead, value: Cell): { timeMs?: number } 
 export function isOrderable(shape: Shape, field: number): boolean {
   return ['int32', 'int64', 'timestamptz', 'text', 'uuid'].includes(shape.fields[field]?.type as string);
 }
-
-

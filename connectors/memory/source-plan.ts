@@ -27,7 +27,11 @@ function describe({ name, shape, rows }: Collection): StreamInfo {
   };
 }
 
-export function planStream(database: MemoryDatabase, viewOf: (from: Shape, stream: StreamRef) => View, stream: StreamRef): SourceStreamPlan {
+export function planStream(
+  database: MemoryDatabase,
+  viewOf: (from: Shape, stream: StreamRef) => View,
+  stream: StreamRef,
+): SourceStreamPlan {
   const common = { stream: stream.name, forms: ['cells' as const], statements: [], guarantee: guarantee(stream) };
   try {
     const collection = database.collection(stream.name);
@@ -41,12 +45,21 @@ export function planStream(database: MemoryDatabase, viewOf: (from: Shape, strea
 
 function problems(collection: Collection, stream: StreamRef, shape: Shape): Problem[] {
   const { by, field } = stream.changes;
-  if (shape.key.length === 0) return [{ severity: 'error', code: 'E_STREAM_KEY', message: `Collection '${stream.name}' has no key; name one with \`key: [...]\`.` }];
+  if (shape.key.length === 0)
+    return [{ severity: 'error', code: 'E_STREAM_KEY', message: `Collection '${stream.name}' has no key; name one with \`key: [...]\`.` }];
   if (by === 'log') return keyProblems(collection, stream, shape);
   const index = shape.fields.findIndex((candidate) => candidate.name === field);
   if ((by === 'cursor' || by === 'sequence') && isOrderable(shape, index)) return [];
-  const choice = describe(collection).changes.map((offer) => [offer.by, ...(offer.fields ?? [])].join(' ')).join('; ');
-  return [{ severity: 'error', code: 'E_CHANGES_UNSUPPORTED', message: `Collection '${stream.name}' cannot deliver changes by '${by}'${field === undefined ? '' : ` of '${field}'`}. Methods: ${choice}.` }];
+  const choice = describe(collection)
+    .changes.map((offer) => [offer.by, ...(offer.fields ?? [])].join(' '))
+    .join('; ');
+  return [
+    {
+      severity: 'error',
+      code: 'E_CHANGES_UNSUPPORTED',
+      message: `Collection '${stream.name}' cannot deliver changes by '${by}'${field === undefined ? '' : ` of '${field}'`}. Methods: ${choice}.`,
+    },
+  ];
 }
 
 /** Deletes in the log name the collection's own key. */
@@ -54,12 +67,21 @@ function keyProblems(collection: Collection, stream: StreamRef, shape: Shape): P
   const own = collection.shape.key.map((index) => collection.shape.fields[index]?.name);
   const wanted = shape.key.map((index) => shape.fields[index]?.name);
   if (own.join() === wanted.join()) return [];
-  return [{ severity: 'error', code: 'E_STREAM_KEY', message: `The log of collection '${stream.name}' names records by ${own.join(', ')}, not by ${wanted.join(', ')}.` }];
+  return [
+    {
+      severity: 'error',
+      code: 'E_STREAM_KEY',
+      message: `The log of collection '${stream.name}' names records by ${own.join(', ')}, not by ${wanted.join(', ')}.`,
+    },
+  ];
 }
 
 function guarantee(stream: StreamRef): GuaranteeParts {
   const { by, field } = stream.changes;
   if (by === 'log') return { lateCommits: 'delivered', deletes: 'delivered', assumes: [] };
-  const assumes = by === 'sequence' ? [`rows of ${stream.name} are never deleted`] : [`every write to ${stream.name} sets ${field ?? 'its cursor field'}`];
+  const assumes =
+    by === 'sequence'
+      ? [`rows of ${stream.name} are never deleted`]
+      : [`every write to ${stream.name} sets ${field ?? 'its cursor field'}`];
   return { lateCommits: 'delivered', deletes: 'never', assumes };
 }

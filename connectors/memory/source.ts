@@ -59,7 +59,12 @@ export function openMemorySource(database: MemoryDatabase): Source {
     }
   }
 
-  async function* fetchBy(stream: StreamRef, fields: readonly string[], values: readonly (readonly Cell[])[], signal: AbortSignal): AsyncGenerator<Batch> {
+  async function* fetchBy(
+    stream: StreamRef,
+    fields: readonly string[],
+    values: readonly (readonly Cell[])[],
+    signal: AbortSignal,
+  ): AsyncGenerator<Batch> {
     signal.throwIfAborted();
     const { shape, project } = view(stream);
     const indices = fields.map((name) => requireField(shape, stream.name, name));
@@ -68,7 +73,14 @@ export function openMemorySource(database: MemoryDatabase): Source {
     const found = rows.filter((row) => wanted.has(cellsText(indices.map((index) => row[index]))));
     const limits = { rows: 1000, bytes: Infinity, recordBytes: stream.maxRecordBytes };
     yield* batches(
-      found.map((row) => ({ stream: stream.name, shape, op: 'upsert' as const, row, cursor: null, position: { text: plainText(row[shape.key[0] ?? -1]) ?? '' } })),
+      found.map((row) => ({
+        stream: stream.name,
+        shape,
+        op: 'upsert' as const,
+        row,
+        cursor: null,
+        position: { text: plainText(row[shape.key[0] ?? -1]) ?? '' },
+      })),
       limits,
       true,
     );

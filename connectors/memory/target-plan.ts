@@ -26,7 +26,8 @@ export function planTarget(database: MemoryDatabase, stream: TargetStream): Targ
 export function applyTarget(database: MemoryDatabase, plan: TargetPlan): void {
   for (const statement of plan.streams.flatMap((stream) => stream.statements)) {
     const [, name, shape] = /^define (.+?) (\{.*\})$/s.exec(statement) ?? [];
-    if (name === undefined || shape === undefined) throw new TrueupError('E_BUG', `The memory target did not plan this statement: ${statement}`);
+    if (name === undefined || shape === undefined)
+      throw new TrueupError('E_BUG', `The memory target did not plan this statement: ${statement}`);
     database.define(name, JSON.parse(shape) as Json as unknown as Shape);
   }
 }
@@ -55,16 +56,25 @@ function keyProblems({ target, shape }: TargetStream): Problem[] {
 function driftProblems({ name, shape }: Collection, stream: TargetStream): Problem[] {
   const drift = (message: string): Problem => ({ severity: 'error', code: 'E_DRIFT', message });
   const found: Problem[] = [];
-  if (names(shape) !== names(stream.shape)) found.push(drift(`Collection '${name}' is keyed by ${names(shape)}, the stream by ${names(stream.shape)}.`));
+  if (names(shape) !== names(stream.shape))
+    found.push(drift(`Collection '${name}' is keyed by ${names(shape)}, the stream by ${names(stream.shape)}.`));
   for (const field of stream.shape.fields) {
     const existing = shape.fields[fieldIndex(shape, field.name)];
-    if (existing === undefined && stream.drift.add === 'stop') found.push(drift(`Collection '${name}' has no field '${field.name}' and \`drift.add\` is stop.`));
+    if (existing === undefined && stream.drift.add === 'stop')
+      found.push(drift(`Collection '${name}' has no field '${field.name}' and \`drift.add\` is stop.`));
     if (existing !== undefined && !sameType(existing.type, field.type)) {
-      found.push(drift(`Field '${field.name}' of collection '${name}' is ${typeText(existing.type)}, the stream has ${typeText(field.type)}.`));
+      found.push(
+        drift(`Field '${field.name}' of collection '${name}' is ${typeText(existing.type)}, the stream has ${typeText(field.type)}.`),
+      );
     }
   }
   const gone = shape.fields.filter((field) => fieldIndex(stream.shape, field.name) < 0);
-  if (stream.drift.drop === 'stop' && gone.length > 0) found.push(drift(`The stream no longer has ${gone.map((field) => field.name).join(', ')}, which collection '${name}' has, and \`drift.drop\` is stop.`));
+  if (stream.drift.drop === 'stop' && gone.length > 0)
+    found.push(
+      drift(
+        `The stream no longer has ${gone.map((field) => field.name).join(', ')}, which collection '${name}' has, and \`drift.drop\` is stop.`,
+      ),
+    );
   return found;
 }
 

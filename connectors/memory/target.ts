@@ -16,12 +16,27 @@ export function openMemoryTarget(database: MemoryDatabase, now: () => number = D
     const collection = database.collections.get(stream.target);
     if (collection === undefined) return;
     const key = stream.shape.key.flatMap((index) => stream.shape.fields[index]?.name ?? []);
-    const { shape, project } = viewOf(collection.shape, { name: stream.target, changes: { by: 'log' }, key, fields, except: [], maxRecordBytes: Infinity });
+    const { shape, project } = viewOf(collection.shape, {
+      name: stream.target,
+      changes: { by: 'log' },
+      key,
+      fields,
+      except: [],
+      maxRecordBytes: Infinity,
+    });
     const rows = database.rows(stream.target).filter(matches).map(project);
     for (let from = 0; from < rows.length; from += SCAN_ROWS) {
       const page = rows.slice(from, from + SCAN_ROWS);
       const records = cellRecords({ rows: page, bytes: page.reduce((sum, row) => sum + rowBytes(row), 0) });
-      yield { stream: stream.stream, shape, records, ops: null, distinctKeys: true, cursor: null, position: { text: `row ${from + page.length}` } };
+      yield {
+        stream: stream.stream,
+        shape,
+        records,
+        ops: null,
+        distinctKeys: true,
+        cursor: null,
+        position: { text: `row ${from + page.length}` },
+      };
     }
   }
 
@@ -45,7 +60,11 @@ export function openMemoryTarget(database: MemoryDatabase, now: () => number = D
       if (collection === undefined) return;
       const indices = fields.map((name) => requireField(collection.shape, stream.target, name));
       const wanted = new Set(values.map(cellsText));
-      yield* read(stream, stream.shape.fields.map((field) => field.name), (row) => wanted.has(cellsText(indices.map((index) => row[index]))));
+      yield* read(
+        stream,
+        stream.shape.fields.map((field) => field.name),
+        (row) => wanted.has(cellsText(indices.map((index) => row[index]))),
+      );
     },
     close: async () => {},
   };

@@ -41,12 +41,17 @@ function makeView(from: Shape, stream: StreamRef): View {
 export function requireField(shape: Shape, collection: string, name: string): number {
   const index = fieldIndex(shape, name);
   if (index >= 0) return index;
-  throw new TrueupError('E_STREAM_UNKNOWN', `Collection '${collection}' has no field '${name}'. Fields: ${shape.fields.map((field) => field.name).join(', ')}.`);
+  throw new TrueupError(
+    'E_STREAM_UNKNOWN',
+    `Collection '${collection}' has no field '${name}'. Fields: ${shape.fields.map((field) => field.name).join(', ')}.`,
+  );
 }
 
 /** The source's own filter notation: `{ field: text }`, all of which must equal the row's values; `null` stands for NULL. */
 export function matcher(collection: Collection, where: Json | undefined): (row: Row) => boolean {
   if (where === undefined || where === null) return () => true;
-  const wanted = Object.entries(where).map(([name, text]) => [requireField(collection.shape, collection.name, name), text === null ? null : String(text)] as const);
+  const wanted = Object.entries(where).map(
+    ([name, text]) => [requireField(collection.shape, collection.name, name), text === null ? null : String(text)] as const,
+  );
   return (row) => wanted.every(([index, text]) => plainText(row[index]) === text);
 }

@@ -40,7 +40,11 @@ export async function keepLease(store: Pick<CheckpointStore, 'renew'>, owner: Ow
  * Why the renewal failed, or `null`. It has until the lease runs out. After that (this process was stopped, the machine slept) it gets one more
  * chance, because the store knows whether somebody took over.
  */
-async function renewed(store: Pick<CheckpointStore, 'renew'>, owner: Owner, { signal, withinMs }: { signal: AbortSignal; withinMs: number }): Promise<unknown> {
+async function renewed(
+  store: Pick<CheckpointStore, 'renew'>,
+  owner: Owner,
+  { signal, withinMs }: { signal: AbortSignal; withinMs: number },
+): Promise<unknown> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(withinMs))]);
   const { promise: expired, resolve } = Promise.withResolvers<unknown>();
   const expire = (): void => resolve(limit.reason);

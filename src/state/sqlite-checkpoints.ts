@@ -17,7 +17,11 @@ function saveCheckpoint(sql: Sql, { job, epoch, savedAt: _ignored, ...rest }: Ch
   sql.run(
     `insert into checkpoints (job, feed, epoch, saved_at, checkpoint) values (?, ?, ?, ?, ?)
      on conflict (job, feed) do update set epoch = excluded.epoch, saved_at = excluded.saved_at, checkpoint = excluded.checkpoint`,
-    job, rest.feed.id, epoch, savedAt, JSON.stringify(rest),
+    job,
+    rest.feed.id,
+    epoch,
+    savedAt,
+    JSON.stringify(rest),
   );
 }
 
@@ -36,7 +40,16 @@ function saveLetter(sql: Sql, letter: Letter): void {
     `insert into letters (job, stream, key, kind, code, message, run, at, attempts, payload) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      on conflict (job, stream, key) do update set kind = excluded.kind, code = excluded.code, message = excluded.message, run = excluded.run, at = excluded.at,
        attempts = letters.attempts + 1, payload = excluded.payload`,
-    job, stream, key, kind, code, message, run, at, attempts, payload === undefined ? null : JSON.stringify(payload),
+    job,
+    stream,
+    key,
+    kind,
+    code,
+    message,
+    run,
+    at,
+    attempts,
+    payload === undefined ? null : JSON.stringify(payload),
   );
 }
 
@@ -47,7 +60,9 @@ function dropLetter(sql: Sql, { job, stream, key }: LetterKey): number {
 export function listLetters(sql: Sql, filter: { readonly job?: string; readonly stream?: string; readonly limit?: number }): Letter[] {
   const rows = sql.all(
     'select * from letters where job = coalesce(?, job) and stream = coalesce(?, stream) order by job, stream, key limit ?',
-    filter.job ?? null, filter.stream ?? null, filter.limit ?? -1,
+    filter.job ?? null,
+    filter.stream ?? null,
+    filter.limit ?? -1,
   );
   return rows.map(toLetter);
 }

@@ -26,17 +26,29 @@ function bySqlite(code: number | null): Known | null {
   switch (code) {
     case SQLITE.busy:
     case SQLITE.locked:
-      return ['E_BUSY', 'has been locked by another process for too long', 'Look for another trueup, or a database tool, that keeps a transaction open on it.'];
+      return [
+        'E_BUSY',
+        'has been locked by another process for too long',
+        'Look for another trueup, or a database tool, that keeps a transaction open on it.',
+      ];
     case SQLITE.perm:
     case SQLITE.readonly:
     case SQLITE.cantopen:
       return ['E_STATE', 'cannot be opened for writing', NOT_WRITABLE];
     case SQLITE.corrupt:
     case SQLITE.notadb:
-      return ['E_STATE', 'is damaged, or no SQLite file', 'Restore it from a backup, or move it away: every job then begins with a first load.'];
+      return [
+        'E_STATE',
+        'is damaged, or no SQLite file',
+        'Restore it from a backup, or move it away: every job then begins with a first load.',
+      ];
     case SQLITE.full:
     case SQLITE.ioerr:
-      return ['E_RESOURCES', 'cannot be written: the disk is full or fails', 'Free disk space; the next run resumes from the last checkpoint.'];
+      return [
+        'E_RESOURCES',
+        'cannot be written: the disk is full or fails',
+        'Free disk space; the next run resumes from the last checkpoint.',
+      ];
     default:
       return null;
   }
@@ -47,7 +59,9 @@ function bySystem(error: unknown): Known | null {
   const code = error instanceof Error && 'code' in error ? error.code : null;
   if (code === 'ENOSPC' || code === 'EDQUOT') return bySqlite(SQLITE.full);
   const refused = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENAMETOOLONG', 'ENOENT'];
-  return typeof code === 'string' && refused.includes(code) ? ['E_STATE', 'cannot be made: its folder is not writable', NOT_WRITABLE] : null;
+  return typeof code === 'string' && refused.includes(code)
+    ? ['E_STATE', 'cannot be made: its folder is not writable', NOT_WRITABLE]
+    : null;
 }
 
 function resultCode(error: unknown): number | null {

@@ -84,13 +84,19 @@ function makeFolder(folder: string): void {
 function checkFile(database: DatabaseSync, path: string): void {
   const version = pragma(database, 'user_version');
   if (version > MIGRATIONS.length) {
-    throw new TrueupError('E_STATE', `The state file ${path} has schema version ${version}, written by a newer trueup; this one knows versions up to ${MIGRATIONS.length}.`, {
-      hint: 'Update trueup, or use another state file.',
-    });
+    throw new TrueupError(
+      'E_STATE',
+      `The state file ${path} has schema version ${version}, written by a newer trueup; this one knows versions up to ${MIGRATIONS.length}.`,
+      {
+        hint: 'Update trueup, or use another state file.',
+      },
+    );
   }
   const isEmpty = database.prepare('select 1 from sqlite_schema limit 1').get() === undefined;
   if (!isEmpty && pragma(database, 'application_id') !== APPLICATION_ID) {
-    throw new TrueupError('E_STATE', `${path} is a SQLite file of another program, not a state file of trueup.`, { hint: 'Name another file with `state:` in the config.' });
+    throw new TrueupError('E_STATE', `${path} is a SQLite file of another program, not a state file of trueup.`, {
+      hint: 'Name another file with `state:` in the config.',
+    });
   }
 }
 

@@ -21,7 +21,15 @@ export function acquireLease(sql: Sql, request: AcquireRequest, nowMs: number): 
     `insert into leases (job, epoch, held, run, host, pid, started, ttl_ms, acquired_ms, expires_ms) values (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)
      on conflict (job) do update set epoch = excluded.epoch, held = 1, run = excluded.run, host = excluded.host, pid = excluded.pid, started = excluded.started,
        ttl_ms = excluded.ttl_ms, acquired_ms = excluded.acquired_ms, expires_ms = excluded.expires_ms`,
-    job, epoch, run, process.host, process.pid, process.started, ttlMs, nowMs, nowMs + ttlMs,
+    job,
+    epoch,
+    run,
+    process.host,
+    process.pid,
+    process.started,
+    ttlMs,
+    nowMs,
+    nowMs + ttlMs,
   );
   return { owner: { job, run, epoch, process } };
 }
@@ -39,7 +47,12 @@ function boundLease(sql: Sql, row: SqlRow, nowMs: number): void {
 }
 
 export function renewLease(sql: Sql, owner: Owner, nowMs: number): void {
-  const changed = sql.run('update leases set expires_ms = ? + ttl_ms where job = ? and epoch = ? and held = 1', nowMs, owner.job, owner.epoch);
+  const changed = sql.run(
+    'update leases set expires_ms = ? + ttl_ms where job = ? and epoch = ? and held = 1',
+    nowMs,
+    owner.job,
+    owner.epoch,
+  );
   if (changed === 0) throw fenced(sql, owner);
 }
 
@@ -55,13 +68,17 @@ export function leaseHolder(sql: Sql, job: string): OwnerInfo | null {
 
 /** Throws E_FENCED unless `owner` holds the lease. A lease that ran out still holds while nobody took it over. */
 export function fenceLease(sql: Sql, owner: Owner): void {
-  if (sql.get('select 1 from leases where job = ? and epoch = ? and held = 1', owner.job, owner.epoch) === undefined) throw fenced(sql, owner);
+  if (sql.get('select 1 from leases where job = ? and epoch = ? and held = 1', owner.job, owner.epoch) === undefined)
+    throw fenced(sql, owner);
 }
 
 function fenced(sql: Sql, owner: Owner): TrueupError {
   const holder = leaseHolder(sql, owner.job);
   const now = holder === null ? 'nobody owns it now' : `run ${holder.run} owns it now with epoch ${holder.epoch}`;
-  return new TrueupError('E_FENCED', `Run ${owner.run} no longer owns job '${owner.job}' (epoch ${owner.epoch}): ${now}. Nothing was written.`);
+  return new TrueupError(
+    'E_FENCED',
+    `Run ${owner.run} no longer owns job '${owner.job}' (epoch ${owner.epoch}): ${now}. Nothing was written.`,
+  );
 }
 
 function toOwnerInfo(row: SqlRow): OwnerInfo {

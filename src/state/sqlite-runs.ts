@@ -10,13 +10,22 @@ export function sqliteRuns(file: SqliteFile): RunStore {
           `insert into runs (run, job, command, started_at, ended_at, status, exit_code, report) values (?, ?, ?, ?, ?, ?, ?, ?)
            on conflict (job, run) do update set command = excluded.command, started_at = excluded.started_at, ended_at = excluded.ended_at, status = excluded.status,
              exit_code = excluded.exit_code, report = excluded.report`,
-          run, job, command, startedAt, endedAt ?? null, status, exitCode ?? null, report === undefined ? null : JSON.stringify(report),
+          run,
+          job,
+          command,
+          startedAt,
+          endedAt ?? null,
+          status,
+          exitCode ?? null,
+          report === undefined ? null : JSON.stringify(report),
         ),
       );
     },
     list: ({ job, limit }, signal) =>
       file.read(signal, (sql) =>
-        sql.all('select * from runs where job = coalesce(?, job) order by started_at desc, run desc limit ?', job ?? null, limit ?? -1).map(toRun),
+        sql
+          .all('select * from runs where job = coalesce(?, job) order by started_at desc, run desc limit ?', job ?? null, limit ?? -1)
+          .map(toRun),
       ),
     prune: async (keep, signal) => {
       await file.write(signal, (sql) =>

@@ -32,7 +32,11 @@ export function checkpointStoreContract(open: OpenFixture<StoreFixture>): void {
   register('every checkpoint store', storeChecks, open);
 }
 
-function register<Fixture extends { close(): Promise<void> }>(title: string, checks: readonly Check<Fixture>[], open: OpenFixture<Fixture>): void {
+function register<Fixture extends { close(): Promise<void> }>(
+  title: string,
+  checks: readonly Check<Fixture>[],
+  open: OpenFixture<Fixture>,
+): void {
   describe(title, () => {
     for (const check of checks) {
       it(check.name, async ({ skip }) => {

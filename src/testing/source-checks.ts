@@ -8,4 +8,11 @@ import { resumeChecks } from './source-resume-checks.ts';
 import { stopChecks } from './source-stop-checks.ts';
 
 /** What every source must do. */
-export const sourceChecks: readonly Check<SourceFixture>[] = [...planChecks, ...changesChecks, ...resumeChecks, ...backfillChecks, ...lookupChecks, ...stopChecks];
+export const sourceChecks: readonly Check<SourceFixture>[] = [
+  ...planChecks,
+  ...changesChecks,
+  ...resumeChecks,
+  ...backfillChecks,
+  ...lookupChecks,
+  ...stopChecks,
+];

@@ -4,7 +4,7 @@ import type { Batch } from '../model/contracts.ts';
 import type { Check } from './check.ts';
 import { NEVER } from './expectations.ts';
 import type { SourceFixture } from './source-fixture.ts';
-import { assertSame, byId, changesOf, drain, numbered, openReplica, withSource } from './source-reading.ts';
+import { assertSame, byId, changesOf, drain, idsOf, numbered, openReplica, withSource } from './source-reading.ts';
 
 const noLookup = (fixture: SourceFixture): string | null => {
   const source = fixture.open();
@@ -29,7 +29,15 @@ export const lookupChecks: readonly Check<SourceFixture>[] = [
       await withSource(fixture, async (source) => {
         const replica = openReplica(fixture, source);
         await replica.apply(batches);
-        assertSame(replica.records, byId([{ id: 3, label: 'row 3' }, { id: 4, label: 'now' }, { id: 19, label: 'row 19' }]), 'looked up');
+        assertSame(
+          replica.records,
+          byId([
+            { id: 3, label: 'row 3' },
+            { id: 4, label: 'now' },
+            { id: 19, label: 'row 19' },
+          ]),
+          'looked up',
+        );
         assert.deepEqual([...replica.deliveries.values()], [1, 1, 1]);
       });
     },
@@ -38,9 +46,13 @@ export const lookupChecks: readonly Check<SourceFixture>[] = [
     name: 'looks records up by a field that is not the key',
     skip: noLookup,
     run: async (fixture) => {
-      await fixture.insert([{ id: 1, label: 'a' }, { id: 2, label: 'b' }, { id: 3, label: 'a' }, { id: 4, label: null }]);
-      const found = (await lookUp(fixture, [fixture.fields.label], [['a'], ['not there']])).flatMap((batch) => changesOf(batch, fixture).map(({ idCell }) => Number(idCell)));
-      assert.deepEqual(found.sort(), [1, 3]);
+      await fixture.insert([
+        { id: 1, label: 'a' },
+        { id: 2, label: 'b' },
+        { id: 3, label: 'a' },
+        { id: 4, label: null },
+      ]);
+      assert.deepEqual(idsOf(fixture, await lookUp(fixture, [fixture.fields.label], [['a'], ['not there']])), [1, 3]);
     },
   },
   {
@@ -48,10 +60,23 @@ export const lookupChecks: readonly Check<SourceFixture>[] = [
     skip: noLookup,
     run: async (fixture) => {
       await fixture.insert(numbered(1, 3000));
-      assert.equal((await lookUp(fixture, [fixture.fields.id], [])).reduce((count, batch) => count + batch.records.count, 0), 0);
-      const keys = await keyCells(fixture, numbered(1, 3000).map(({ id }) => id));
-      const batches = await lookUp(fixture, [fixture.fields.id], keys.map((key) => [key]));
-      assert.equal(batches.reduce((count, batch) => count + batch.records.count, 0), 3000);
+      assert.equal(
+        (await lookUp(fixture, [fixture.fields.id], [])).reduce((count, batch) => count + batch.records.count, 0),
+        0,
+      );
+      const keys = await keyCells(
+        fixture,
+        numbered(1, 3000).map(({ id }) => id),
+      );
+      const batches = await lookUp(
+        fixture,
+        [fixture.fields.id],
+        keys.map((key) => [key]),
+      );
+      assert.equal(
+        batches.reduce((count, batch) => count + batch.records.count, 0),
+        3000,
+      );
     },
   },
 ];
@@ -67,7 +92,9 @@ async function lookUp(fixture: SourceFixture, fields: readonly string[], values:
 async function keyCells(fixture: SourceFixture, ids: readonly number[]): Promise<Cell[]> {
   const wanted = new Set(ids);
   const batches = await drain(fixture, null);
-  return batches.flatMap((batch) => (batch.stream === null ? [] : changesOf(batch, fixture).map(({ idCell }) => idCell))).filter((cell) => wanted.has(Number(cell)));
+  return batches
+    .flatMap((batch) => (batch.stream === null ? [] : changesOf(batch, fixture).map(({ idCell }) => idCell)))
+    .filter((cell) => wanted.has(Number(cell)));
 }
 
 /** A key cell of the same type for an id that no record has. */

@@ -20,10 +20,20 @@ export const planChecks: readonly Check<SourceFixture>[] = [
     run: async (fixture) => {
       const { name, query, changes } = fixture.stream;
       const found = await withSource(fixture, (source) => source.discover(NEVER, query === undefined ? [] : [{ name, query }]));
-      const info = found.find((candidate) => candidate.name === name) ?? assert.fail(`'${name}' is not among: ${found.map((candidate) => candidate.name).join(', ')}`);
-      assert.ok(fieldIndex(info.shape, fixture.fields.id) >= 0 && fieldIndex(info.shape, fixture.fields.label) >= 0, `fields: ${info.shape.fields.map((field) => field.name).join(', ')}`);
-      const offer = info.changes.find(({ by }) => by === changes.by) ?? assert.fail(`'${changes.by}' is not among: ${info.changes.map(({ by }) => by).join(', ')}`);
-      assert.ok(changes.field === undefined || offer.fields?.includes(changes.field), `'${changes.field}' is not among: ${offer.fields?.join(', ')}`);
+      const info =
+        found.find((candidate) => candidate.name === name) ??
+        assert.fail(`'${name}' is not among: ${found.map((candidate) => candidate.name).join(', ')}`);
+      assert.ok(
+        fieldIndex(info.shape, fixture.fields.id) >= 0 && fieldIndex(info.shape, fixture.fields.label) >= 0,
+        `fields: ${info.shape.fields.map((field) => field.name).join(', ')}`,
+      );
+      const offer =
+        info.changes.find(({ by }) => by === changes.by) ??
+        assert.fail(`'${changes.by}' is not among: ${info.changes.map(({ by }) => by).join(', ')}`);
+      assert.ok(
+        changes.field === undefined || offer.fields?.includes(changes.field),
+        `'${changes.field}' is not among: ${offer.fields?.join(', ')}`,
+      );
     },
   },
   {
@@ -33,28 +43,46 @@ export const planChecks: readonly Check<SourceFixture>[] = [
       const plan = await withSource(fixture, (source) => source.plan([fixture.stream], NEVER));
       const [stream] = plan.streams;
       assert.ok(stream !== undefined && plan.streams.length === 1 && stream.stream === fixture.stream.name, 'one plan for the one stream');
-      assert.deepEqual(stream.problems.filter((problem) => problem.severity === 'error'), []);
+      assert.deepEqual(
+        stream.problems.filter((problem) => problem.severity === 'error'),
+        [],
+      );
       assert.ok(stream.forms.includes('cells'), 'cells, which every source must be able to deliver');
-      assert.deepEqual(stream.shape.key.map((index) => stream.shape.fields[index]?.name), fixture.stream.key);
+      assert.deepEqual(
+        stream.shape.key.map((index) => stream.shape.fields[index]?.name),
+        fixture.stream.key,
+      );
       const batches = (await drain(fixture, null)).filter((batch) => batch.stream !== null);
       assert.ok(batches.length > 0, 'a drain without batches');
-      for (const batch of batches) assert.ok(sameShape(batch.shape, stream.shape), `planned ${JSON.stringify(stream.shape)}, delivered ${JSON.stringify(batch.shape)}`);
+      for (const batch of batches)
+        assert.ok(
+          sameShape(batch.shape, stream.shape),
+          `planned ${JSON.stringify(stream.shape)}, delivered ${JSON.stringify(batch.shape)}`,
+        );
     },
   },
   {
     name: 'reports a stream that does not exist as a problem of the plan',
     run: async (fixture) => {
       const { query: _none, ...stream } = fixture.stream;
-      const plan = await withSource(fixture, (source) => source.plan([{ ...stream, name: `${fixture.stream.name}_that_is_not_there` }], NEVER));
+      const plan = await withSource(fixture, (source) =>
+        source.plan([{ ...stream, name: `${fixture.stream.name}_that_is_not_there` }], NEVER),
+      );
       const errors = plan.streams.flatMap(({ problems }) => problems).filter(({ severity }) => severity === 'error');
-      assert.deepEqual(errors.map(({ code }) => code), ['E_STREAM_UNKNOWN']);
+      assert.deepEqual(
+        errors.map(({ code }) => code),
+        ['E_STREAM_UNKNOWN'],
+      );
     },
   },
   {
     name: 'puts each stream into exactly one changes feed, the same each time',
     run: async (fixture) => {
       const feeds = await withSource(fixture, async (source) => source.feeds([fixture.stream]));
-      assert.deepEqual(feeds.map(({ kind, streams }) => ({ kind, streams })), [{ kind: 'changes', streams: [fixture.stream.name] }]);
+      assert.deepEqual(
+        feeds.map(({ kind, streams }) => ({ kind, streams })),
+        [{ kind: 'changes', streams: [fixture.stream.name] }],
+      );
       assert.deepEqual(throughJson(feeds), feeds, 'a feed as it is stored');
       assert.deepEqual(await withSource(fixture, async (source) => source.feeds([fixture.stream])), feeds);
     },

@@ -20,7 +20,17 @@ export function changesFeed(fixture: SourceFixture, source: Source): Feed {
 
 /** A request for everything there is, with the cursor as it comes back from where it is stored. */
 export function request(fixture: SourceFixture, feed: Feed, change: Partial<FetchRequest> = {}): FetchRequest {
-  const defaults = { feed, streams: [fixture.stream], after: null, forms: new Map(), batchRows: 1000, batchBytes: 8_000_000, maxDelayMs: 20, until: 'drain' as const, signal: NEVER };
+  const defaults = {
+    feed,
+    streams: [fixture.stream],
+    after: null,
+    forms: new Map(),
+    batchRows: 1000,
+    batchBytes: 8_000_000,
+    maxDelayMs: 20,
+    until: 'drain' as const,
+    signal: NEVER,
+  };
   const made = { ...defaults, ...change };
   return { ...made, after: throughJson(made.after) };
 }
@@ -46,7 +56,10 @@ export function checkBatch(batch: Batch, asked: FetchRequest): void {
   assert.ok(stream !== null || records.count === 0, 'records without a stream');
   assert.ok(records.count <= asked.batchRows, `a batch of ${records.count} records, asked for at most ${asked.batchRows}`);
   const withoutLast = records.count <= 1 ? 0 : (records.bytes * (records.count - 1)) / records.count;
-  assert.ok(withoutLast <= asked.batchBytes, `a batch of ${records.bytes} bytes in ${records.count} records, asked for at most ${asked.batchBytes}`);
+  assert.ok(
+    withoutLast <= asked.batchBytes,
+    `a batch of ${records.bytes} bytes in ${records.count} records, asked for at most ${asked.batchBytes}`,
+  );
   assert.ok(ops === null || ops.length === records.count, `${ops?.length} ops for ${records.count} records`);
   assert.ok(cursor === null || JSON.stringify(cursor).length <= 64 * 1024, 'a cursor over 64 KiB');
   assert.equal(typeof position.text, 'string');
@@ -64,7 +77,10 @@ function checkRows({ records, shape, ops }: Batch): void {
       const problem = carrierProblem(type, cell);
       assert.equal(problem, null, `field '${name}': ${problem}`);
       assert.ok(op !== OP.upsert || cell !== undefined, `field '${name}' of an upsert is absent`);
-      assert.ok(op === OP.truncate || !shape.key.includes(field) || (cell !== null && cell !== undefined), `key field '${name}' has no value`);
+      assert.ok(
+        op === OP.truncate || !shape.key.includes(field) || (cell !== null && cell !== undefined),
+        `key field '${name}' has no value`,
+      );
     }
   }
 }
@@ -93,7 +109,13 @@ export function openReplica(fixture: SourceFixture, source: Source): Replica {
   async function lookUp(keys: readonly Cell[]): Promise<void> {
     assert.ok(source.fetchBy !== undefined, 'a source that delivers touches must have fetchBy');
     for (const key of keys) records.delete(Number(key));
-    for await (const batch of source.fetchBy(fixture.stream, [fixture.fields.id], keys.map((key) => [key]), NEVER)) applyBatch(batch, fixture, { records, deliveries: new Map() });
+    for await (const batch of source.fetchBy(
+      fixture.stream,
+      [fixture.fields.id],
+      keys.map((key) => [key]),
+      NEVER,
+    ))
+      applyBatch(batch, fixture, { records, deliveries: new Map() });
   }
   return replica;
 }
@@ -129,6 +151,12 @@ export function changesOf(batch: Batch, { fields }: SourceFixture): TestChange[]
   }));
 }
 
+/** The ids of every record in the batches, ascending. */
+export function idsOf(fixture: SourceFixture, batches: readonly Batch[]): number[] {
+  const ids = batches.flatMap((batch) => (batch.stream === null ? [] : changesOf(batch, fixture).map(({ idCell }) => Number(idCell))));
+  return ids.sort((a, b) => a - b);
+}
+
 /** The cursor after the last batch that has one. */
 export function lastCursor(batches: readonly Batch[], before: Cursor | null = null): Cursor | null {
   return batches.findLast((batch) => batch.cursor !== null)?.cursor ?? before;
@@ -148,7 +176,10 @@ export function assertSame(actual: ReadonlyMap<number, string | null>, expected:
   const extra = [...actual.keys()].filter((id) => !expected.has(id));
   const stale = [...expected].filter(([id, label]) => actual.has(id) && actual.get(id) !== label).map(([id]) => id);
   const found = { missing: missing.slice(0, 10), extra: extra.slice(0, 10), stale: stale.slice(0, 10) };
-  assert.ok(missing.length + extra.length + stale.length === 0, `${what}: ${missing.length} missing, ${extra.length} extra, ${stale.length} stale of ${expected.size}: ${JSON.stringify(found)}`);
+  assert.ok(
+    missing.length + extra.length + stale.length === 0,
+    `${what}: ${missing.length} missing, ${extra.length} extra, ${stale.length} stale of ${expected.size}: ${JSON.stringify(found)}`,
+  );
 }
 
 /** A source that is closed at the end, whatever happens. */

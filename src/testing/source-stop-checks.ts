@@ -14,7 +14,9 @@ export const stopChecks: readonly Check<SourceFixture>[] = [
       await withSource(fixture, async (source) => {
         const stop = new AbortController();
         const reason = new Error('enough');
-        const reading = readUntilEnd(source.fetchChanges(request(fixture, changesFeed(fixture, source), { until: 'follow', signal: stop.signal })));
+        const reading = readUntilEnd(
+          source.fetchChanges(request(fixture, changesFeed(fixture, source), { until: 'follow', signal: stop.signal })),
+        );
         setTimeout(() => stop.abort(reason), 100);
         await within(PROMPT_MS, 'stopping', endOrReason(reading, reason));
       });
@@ -29,7 +31,9 @@ export const stopChecks: readonly Check<SourceFixture>[] = [
         const reason = new Error('enough');
         let afterwards = 0;
         const reading = async (): Promise<void> => {
-          for await (const batch of source.fetchChanges(request(fixture, changesFeed(fixture, source), { batchRows: 1, signal: stop.signal }))) {
+          for await (const batch of source.fetchChanges(
+            request(fixture, changesFeed(fixture, source), { batchRows: 1, signal: stop.signal }),
+          )) {
             if (stop.signal.aborted) afterwards += batch.records.count;
             stop.abort(reason);
           }
@@ -45,7 +49,9 @@ export const stopChecks: readonly Check<SourceFixture>[] = [
       await fixture.insert(numbered(1, 3));
       await withSource(fixture, async (source) => {
         const reason = new Error('enough');
-        const reading = readUntilEnd(source.fetchChanges(request(fixture, changesFeed(fixture, source), { signal: AbortSignal.abort(reason) })));
+        const reading = readUntilEnd(
+          source.fetchChanges(request(fixture, changesFeed(fixture, source), { signal: AbortSignal.abort(reason) })),
+        );
         assert.equal(await within(PROMPT_MS, 'stopping', endOrReason(reading, reason)), 0, 'records');
       });
     },
@@ -56,7 +62,8 @@ export const stopChecks: readonly Check<SourceFixture>[] = [
       await fixture.insert(numbered(1, 100));
       await withSource(fixture, async (source) => {
         for (let round = 0; round < 12; round++) {
-          for await (const batch of source.fetchChanges(request(fixture, changesFeed(fixture, source), { batchRows: 2 }))) if (batch.records.count > 0) break;
+          for await (const batch of source.fetchChanges(request(fixture, changesFeed(fixture, source), { batchRows: 2 })))
+            if (batch.records.count > 0) break;
         }
         const replica = openReplica(fixture, source);
         await replica.apply(await within(PROMPT_MS * 3, 'a read after others were left', drain(fixture, null)));

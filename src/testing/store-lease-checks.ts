@@ -28,7 +28,8 @@ export const leaseChecks: readonly Check<StoreFixture>[] = [
       const store = await fixture.open();
       await acquire(store, 'orders', 'run-1', { process: ELSEWHERE });
       const error = await rejection(acquire(store, 'orders', 'run-2'), 'E_OWNED');
-      for (const part of ['run-1', String(ELSEWHERE.pid), ELSEWHERE.host]) assert.ok(error.message.includes(part), `'${part}' is not in: ${error.message}`);
+      for (const part of ['run-1', String(ELSEWHERE.pid), ELSEWHERE.host])
+        assert.ok(error.message.includes(part), `'${part}' is not in: ${error.message}`);
       await store.close();
     },
   },
@@ -63,7 +64,11 @@ export const leaseChecks: readonly Check<StoreFixture>[] = [
     run: async (fixture) => {
       const store = await fixture.open();
       const stale = await acquire(store, 'orders', 'run-1', { process: ELSEWHERE, ttlMs: 30 });
-      const owner = await within(10_000, 'the take-over of a lease of 30 ms', eventually(() => acquire(store, 'orders', 'run-2')));
+      const owner = await within(
+        10_000,
+        'the take-over of a lease of 30 ms',
+        eventually(() => acquire(store, 'orders', 'run-2')),
+      );
       await rejection(store.renew(stale, NEVER), 'E_FENCED');
       assert.equal((await store.owner('orders', NEVER))?.epoch, owner.epoch);
       await store.close();
@@ -110,7 +115,7 @@ export const leaseChecks: readonly Check<StoreFixture>[] = [
   {
     name: 'has one winner when many ask at the same time',
     run: async (fixture) => {
-      const stores = await Promise.all(Array.from({ length: 6 }, () => fixture.open()));
+      const stores = await Promise.all(Array.from({ length: 6 }, async () => fixture.open()));
       const asked = await Promise.allSettled(stores.map((store, index) => store.acquire(leaseRequest('orders', `run-${index}`), NEVER)));
       const losers = asked.filter((outcome) => outcome.status === 'rejected').map((outcome): unknown => outcome.reason);
       for (const reason of losers) assert.ok(isTrueupError(reason) && reason.code === 'E_OWNED', String(reason));
@@ -128,8 +133,14 @@ export const leaseChecks: readonly Check<StoreFixture>[] = [
       await store.save(items, { checkpoints: [checkpointOf(items, 'changes:a', 'i')] }, NEVER);
       await store.release(orders, NEVER);
       await store.renew(items, NEVER);
-      assert.deepEqual((await store.list('orders', NEVER)).map((checkpoint) => checkpoint.cursor), ['o']);
-      assert.deepEqual((await store.list(null, NEVER)).map((checkpoint) => checkpoint.cursor), ['i', 'o']);
+      assert.deepEqual(
+        (await store.list('orders', NEVER)).map((checkpoint) => checkpoint.cursor),
+        ['o'],
+      );
+      assert.deepEqual(
+        (await store.list(null, NEVER)).map((checkpoint) => checkpoint.cursor),
+        ['i', 'o'],
+      );
       await store.close();
     },
   },

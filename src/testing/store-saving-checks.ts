@@ -22,14 +22,24 @@ export const savingChecks: readonly Check<StoreFixture>[] = [
     run: async (fixture) => {
       const store = await fixture.open();
       const owner = await acquire(store, 'orders', 'run-1');
-      const saved = CURSORS.map((cursor, index): Checkpoint => ({ ...checkpointOf(owner, `changes:${index}`, cursor), state: index % 2 === 0 ? 'held' : 'done' }));
-      const ranged: Checkpoint = { ...checkpointOf(owner, 'backfill:1', null), feed: { id: 'backfill:1', kind: 'backfill', streams: ['a', 'b'], range: { from: ['1'] }, where: { x: null } }, position: { text: '' } };
+      const saved = CURSORS.map((cursor, index): Checkpoint => ({
+        ...checkpointOf(owner, `changes:${index}`, cursor),
+        state: index % 2 === 0 ? 'held' : 'done',
+      }));
+      const ranged: Checkpoint = {
+        ...checkpointOf(owner, 'backfill:1', null),
+        feed: { id: 'backfill:1', kind: 'backfill', streams: ['a', 'b'], range: { from: ['1'] }, where: { x: null } },
+        position: { text: '' },
+      };
       await store.save(owner, { checkpoints: [...saved, ranged] }, NEVER);
       await store.close();
       const other = await fixture.open();
       const listed = await other.list('orders', NEVER);
       for (const { savedAt } of listed) assert.match(savedAt ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
-      assert.deepEqual(listed.map(({ savedAt: _, ...checkpoint }) => checkpoint), [ranged, ...saved]);
+      assert.deepEqual(
+        listed.map(({ savedAt: _, ...checkpoint }) => checkpoint),
+        [ranged, ...saved],
+      );
       await other.close();
     },
   },
@@ -42,7 +52,11 @@ export const savingChecks: readonly Check<StoreFixture>[] = [
       await store.save(b, { checkpoints: ['2', '10', '1'].map((feed) => checkpointOf(b, feed, feed)) }, NEVER);
       await store.save(a, { checkpoints: [checkpointOf(a, '1', 'x')] }, NEVER);
       await store.save(b, { checkpoints: [checkpointOf(b, '10', 'later')], dropFeeds: ['2', 'not there'] }, NEVER);
-      assert.deepEqual(await cursors(store, null), [['a', '1', 'x'], ['b', '1', '1'], ['b', '10', 'later']]);
+      assert.deepEqual(await cursors(store, null), [
+        ['a', '1', 'x'],
+        ['b', '1', '1'],
+        ['b', '10', 'later'],
+      ]);
       assert.deepEqual(await cursors(store, 'a'), [['a', '1', 'x']]);
       assert.deepEqual(await cursors(store, 'c'), []);
       await store.close();
@@ -55,11 +69,18 @@ export const savingChecks: readonly Check<StoreFixture>[] = [
       const first = await acquire(store, 'orders', 'run-1');
       await store.save(first, { checkpoints: [checkpointOf(first, 'changes:a', 'before')], letters: [letterOf(first, '["1"]')] }, NEVER);
       const second = await takeOver(store, 'orders', 'run-2');
-      const stale = { checkpoints: [checkpointOf(first, 'changes:a', 'stale'), checkpointOf(first, 'changes:b', 'stale')], letters: [letterOf(first, '["2"]')], resolved: [letterOf(first, '["1"]')] };
+      const stale = {
+        checkpoints: [checkpointOf(first, 'changes:a', 'stale'), checkpointOf(first, 'changes:b', 'stale')],
+        letters: [letterOf(first, '["2"]')],
+        resolved: [letterOf(first, '["1"]')],
+      };
       await rejection(store.save(first, stale, NEVER), 'E_FENCED');
       await rejection(store.save(first, { dropFeeds: ['changes:a'] }, NEVER), 'E_FENCED');
       assert.deepEqual(await cursors(store, 'orders'), [['orders', 'changes:a', 'before']]);
-      assert.deepEqual((await store.letters({}, NEVER)).map((letter) => letter.key), ['["1"]']);
+      assert.deepEqual(
+        (await store.letters({}, NEVER)).map((letter) => letter.key),
+        ['["1"]'],
+      );
       await store.save(second, { checkpoints: [checkpointOf(second, 'changes:a', 'after')] }, NEVER);
       assert.deepEqual(await cursors(store, 'orders'), [['orders', 'changes:a', 'after']]);
       await store.close();
@@ -93,7 +114,13 @@ export const savingChecks: readonly Check<StoreFixture>[] = [
       const store = await fixture.open();
       const owner = await acquire(store, 'orders', 'run-1');
       await store.save(owner, { letters: [letterOf(owner, '["1"]', { payload: { total: '1e400', note: null } })] }, NEVER);
-      const again = letterOf(owner, '["1"]', { kind: 'order', code: 'E_RECORD_ORDER', message: 'its parent is missing', at: '2026-11-24T11:00:00.000Z', run: 'run-1' });
+      const again = letterOf(owner, '["1"]', {
+        kind: 'order',
+        code: 'E_RECORD_ORDER',
+        message: 'its parent is missing',
+        at: '2026-11-24T11:00:00.000Z',
+        run: 'run-1',
+      });
       await store.save(owner, { letters: [again] }, NEVER);
       assert.deepEqual(await store.letters({}, NEVER), [{ ...again, attempts: 2 }]);
       await store.close();
@@ -106,7 +133,11 @@ export const savingChecks: readonly Check<StoreFixture>[] = [
       const owner = await acquire(store, 'orders', 'run-1');
       const other = await acquire(store, 'other', 'run-1');
       const payload = { id: '9007199254740993', list: [null, 'ünï', 1.5] };
-      const letters = [letterOf(owner, '["1"]', { payload }), letterOf(owner, '["1"]', { stream: 'items' }), letterOf(owner, 'position: line 7')];
+      const letters = [
+        letterOf(owner, '["1"]', { payload }),
+        letterOf(owner, '["1"]', { stream: 'items' }),
+        letterOf(owner, 'position: line 7'),
+      ];
       await store.save(owner, { letters }, NEVER);
       await store.save(other, { letters: [letterOf(other, '["1"]')] }, NEVER);
       assert.deepEqual(byKey(await store.letters({ job: 'orders' }, NEVER)), byKey(letters));
@@ -124,7 +155,10 @@ export const savingChecks: readonly Check<StoreFixture>[] = [
       await store.save(owner, { letters: ['1', '2', '3'].map((key) => letterOf(owner, key)) }, NEVER);
       const resolved = await store.save(owner, { resolved: ['1', '3', 'not there'].map((key) => letterOf(owner, key)) }, NEVER);
       assert.equal(resolved, 2);
-      assert.deepEqual((await store.letters({}, NEVER)).map((letter) => letter.key), ['2']);
+      assert.deepEqual(
+        (await store.letters({}, NEVER)).map((letter) => letter.key),
+        ['2'],
+      );
       await store.close();
     },
   },
@@ -134,8 +168,15 @@ export const savingChecks: readonly Check<StoreFixture>[] = [
       const store = await fixture.open();
       const owner = await acquire(store, 'orders', 'run-1');
       const ids = Array.from({ length: 1000 }, (_, index) => String(index).padStart(4, '0'));
-      await store.save(owner, { letters: ids.map((id) => letterOf(owner, id)), checkpoints: ids.map((id) => checkpointOf(owner, id, id)) }, NEVER);
-      assert.deepEqual((await store.list('orders', NEVER)).map((checkpoint) => checkpoint.cursor), ids);
+      await store.save(
+        owner,
+        { letters: ids.map((id) => letterOf(owner, id)), checkpoints: ids.map((id) => checkpointOf(owner, id, id)) },
+        NEVER,
+      );
+      assert.deepEqual(
+        (await store.list('orders', NEVER)).map((checkpoint) => checkpoint.cursor),
+        ids,
+      );
       assert.equal((await store.letters({ job: 'orders' }, NEVER)).length, 1000);
       await store.close();
     },

@@ -5,7 +5,19 @@ import type { Check } from './check.ts';
 import { NEVER, rejection } from './expectations.ts';
 import { checkpointOf, letterOf, takeOver } from './owners.ts';
 import type { TargetFixture } from './target-fixture.ts';
-import { assertHolds, batchOf, commit, keyOnly, openLane, row, rows, targetStream, withLane, write, writeAndCommit } from './target-writing.ts';
+import {
+  assertHolds,
+  batchOf,
+  commit,
+  keyOnly,
+  openLane,
+  row,
+  rows,
+  targetStream,
+  withLane,
+  write,
+  writeAndCommit,
+} from './target-writing.ts';
 
 export const commitChecks: readonly Check<TargetFixture>[] = [
   {
@@ -62,11 +74,17 @@ export const commitChecks: readonly Check<TargetFixture>[] = [
       const stream = targetStream(fixture);
       await withLane(fixture, [stream], async ({ lane, owner, store }) => {
         await write(lane, batchOf(stream, rows(1, 2)));
-        const first = await commit(lane, { checkpoints: [checkpointOf(owner, 'changes:orders', { at: '2' })], letters: [letterOf(owner, '["7"]'), letterOf(owner, '["8"]')] });
+        const first = await commit(lane, {
+          checkpoints: [checkpointOf(owner, 'changes:orders', { at: '2' })],
+          letters: [letterOf(owner, '["7"]'), letterOf(owner, '["8"]')],
+        });
         assert.equal(first.lettersResolved, 0);
         assert.deepEqual(await stored(store), { cursors: [{ at: '2' }], letters: ['["7"]', '["8"]'] });
         await write(lane, batchOf(stream, [row(7)]));
-        const second = await commit(lane, { checkpoints: [checkpointOf(owner, 'changes:orders', { at: '7' })], resolved: [letterOf(owner, '["7"]'), letterOf(owner, '["9"]')] });
+        const second = await commit(lane, {
+          checkpoints: [checkpointOf(owner, 'changes:orders', { at: '7' })],
+          resolved: [letterOf(owner, '["7"]'), letterOf(owner, '["9"]')],
+        });
         assert.equal(second.lettersResolved, 1, 'letters resolved');
         assert.deepEqual(await stored(store), { cursors: [{ at: '7' }], letters: ['["8"]'] });
       });

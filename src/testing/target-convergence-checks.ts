@@ -69,13 +69,22 @@ interface RandomOptions {
 }
 
 /** Batches of random changes of a few keys, each key once in a batch; `model` becomes what they amount to. */
-function randomBatches(stream: TargetStream, target: Target, model: Map<number, Row>, { seed, count, guarded = false }: RandomOptions): MappedBatch[] {
+function randomBatches(
+  stream: TargetStream,
+  target: Target,
+  model: Map<number, Row>,
+  { seed, count, guarded = false }: RandomOptions,
+): MappedBatch[] {
   const random = randomNumbers(seed);
   return Array.from({ length: count }, () => {
     const ids = Array.from({ length: 20 }, (_, index) => index + 1).filter(() => random(2) === 0);
     const changes = ids.map((id) => randomChange(id, random, target.ops.has('patch') && model.has(id) && !guarded));
     for (const { id, op, record } of changes) applyToModel(model, id, op, record);
-    return batchOf(stream, changes.map(({ record }) => record), { ops: changes.map(({ op }) => op) });
+    return batchOf(
+      stream,
+      changes.map(({ record }) => record),
+      { ops: changes.map(({ op }) => op) },
+    );
   });
 }
 
@@ -83,7 +92,8 @@ function randomChange(id: number, random: (below: number) => number, canPatch: b
   const label = random(5) === 0 ? null : `label ${random(4)}`;
   const kind = random(10);
   if (kind < 2) return { id, op: 'delete', record: keyOnly(id) };
-  if (kind < 5 && canPatch) return { id, op: 'patch', record: [BigInt(id), random(2) === 0 ? label : undefined, random(2) === 0 ? BigInt(random(3)) : undefined] };
+  if (kind < 5 && canPatch)
+    return { id, op: 'patch', record: [BigInt(id), random(2) === 0 ? label : undefined, random(2) === 0 ? BigInt(random(3)) : undefined] };
   return { id, op: 'upsert', record: row(id, label, random(3)) };
 }
 
@@ -91,7 +101,11 @@ function applyToModel(model: Map<number, Row>, id: number, op: Op, record: Row):
   const before = model.get(id);
   if (op === 'delete') model.delete(id);
   else if (op === 'upsert' || before === undefined) model.set(id, record);
-  else model.set(id, before.map((cell, index) => (record[index] === undefined ? cell : record[index])));
+  else
+    model.set(
+      id,
+      before.map((cell, index) => (record[index] === undefined ? cell : record[index])),
+    );
 }
 
 /** The same whole numbers `0 <= n < below` for a seed each time (a linear congruential generator), so that a failure can be repeated. */

@@ -78,7 +78,9 @@ export const faultChecks: readonly Check<TargetFixture>[] = [
       const stream = targetStream(fixture);
       const secret = `s3cret ${fixture.refusedText ?? LONE_SURROGATE}`;
       await withLane(fixture, [stream], async ({ lane }) => {
-        const outcome = await lane.bulkUpsert(batchOf(stream, [row(1, secret)]), NEVER).catch((error: unknown) => [{ message: error instanceof Error ? error.message : String(error) }]);
+        const outcome = await lane
+          .bulkUpsert(batchOf(stream, [row(1, secret)]), NEVER)
+          .catch((error: unknown) => [{ message: error instanceof Error ? error.message : String(error) }]);
         assert.equal(outcome.length, 1, 'faults');
         assert.ok(!outcome.some(({ message }) => message.includes('s3cret')), `a message holds the value: ${JSON.stringify(outcome)}`);
       });

@@ -22,7 +22,10 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
         for (let look = 0; look < 2; look++) {
           const planned = await planOf(target, stream);
           assert.ok(planned.creates && planned.statements.length > 0, 'a plan of a target that does not exist creates it');
-          assert.deepEqual(planned.fields.map(({ name }) => name), stream.shape.fields.map(({ name }) => name));
+          assert.deepEqual(
+            planned.fields.map(({ name }) => name),
+            stream.shape.fields.map(({ name }) => name),
+          );
           assert.ok(planned.forms.includes('cells'), 'cells, which every target must take');
         }
         await applyPlan(target, [stream]);
@@ -37,9 +40,19 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
     run: async (fixture) => {
       const stream = targetStream(fixture);
       await withLane(fixture, [stream], async ({ lane }) => writeAndCommit(lane, batchOf(stream, [row(1)])));
-      const wider = targetStream(fixture, { shape: { ...SHAPE, fields: [...SHAPE.fields, { name: 'note', type: 'text', nullable: true }] } });
+      const wider = targetStream(fixture, {
+        shape: { ...SHAPE, fields: [...SHAPE.fields, { name: 'note', type: 'text', nullable: true }] },
+      });
       await withLane(fixture, [wider], async ({ lane }) => writeAndCommit(lane, batchOf(wider, [[...row(2), 'new']])));
-      await assertHolds(fixture, wider, [[...row(1), null], [...row(2), 'new']], 'after the field was added');
+      await assertHolds(
+        fixture,
+        wider,
+        [
+          [...row(1), null],
+          [...row(2), 'new'],
+        ],
+        'after the field was added',
+      );
     },
   },
   {
@@ -50,7 +63,10 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
         await applyPlan(target, [stream]);
         const shape = { ...SHAPE, fields: [...SHAPE.fields, { name: 'note', type: 'text' as const, nullable: true }] };
         const planned = await planOf(target, targetStream(fixture, { shape, drift: { add: 'stop', drop: 'keep', retype: 'widen' } }));
-        assert.deepEqual(planned.problems.filter(({ severity }) => severity === 'error').map(({ code }) => code), ['E_DRIFT']);
+        assert.deepEqual(
+          planned.problems.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+          ['E_DRIFT'],
+        );
       });
     },
   },
@@ -62,7 +78,10 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
       const shape = { ...SHAPE, fields: [...SHAPE.fields, { name: 'note', type: 'text' as const, nullable: true }] };
       const wider = targetStream(fixture, { shape, drift: { add: 'ignore', drop: 'keep', retype: 'widen' } });
       await withLane(fixture, [wider], async ({ target, lane }) => {
-        assert.deepEqual((await planOf(target, wider)).fields.filter(({ ignored }) => ignored === true).map(({ name }) => name), ['note']);
+        assert.deepEqual(
+          (await planOf(target, wider)).fields.filter(({ ignored }) => ignored === true).map(({ name }) => name),
+          ['note'],
+        );
         await writeAndCommit(lane, batchOf(wider, [[...row(2), 'left out']]));
       });
       await assertHolds(fixture, stream, [row(1), row(2)], 'without the field that is ignored');
@@ -82,7 +101,10 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
     name: 'refuses a stream without a key in its plan',
     run: async (fixture) => {
       const planned = await withTarget(fixture, (target) => planOf(target, targetStream(fixture, { shape: { ...SHAPE, key: [] } })));
-      assert.deepEqual(planned.problems.filter(({ severity }) => severity === 'error').map(({ code }) => code), ['E_STREAM_KEY']);
+      assert.deepEqual(
+        planned.problems.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+        ['E_STREAM_KEY'],
+      );
     },
   },
 ];

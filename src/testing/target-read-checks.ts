@@ -17,7 +17,10 @@ export const targetReadChecks: readonly Check<TargetFixture>[] = [
         await writeAndCommit(lane, batchOf(stream, [...rows(1, 3000), row(3001, null, null)]));
         const scanned = target.scan?.({ stream, fields: ['id', 'version'], signal: NEVER }) ?? assert.fail('no scan');
         const records = await recordsOf(scanned, ['id', 'version']);
-        assert.deepEqual(records.sort(byFirst), [...rows(1, 3000), row(3001, null, null)].map(([id, , version]) => [id, version]));
+        assert.deepEqual(
+          records.sort(byFirst),
+          [...rows(1, 3000), row(3001, null, null)].map(([id, , version]) => [id, version]),
+        );
       });
     },
   },
@@ -44,18 +47,23 @@ function withOpen<Result>(fixture: TargetFixture, look: (target: Target) => Resu
 
 async function found(target: Target, stream: TargetStream, fields: readonly string[], values: readonly Row[]): Promise<Row[]> {
   const batches = target.fetchBy?.(stream, fields, values, NEVER) ?? assert.fail('no fetchBy');
-  return (await recordsOf(batches, stream.shape.fields.map((field) => field.name))).sort(byFirst);
+  return (
+    await recordsOf(
+      batches,
+      stream.shape.fields.map((field) => field.name),
+    )
+  ).sort(byFirst);
 }
 
 /** The cells of these fields, as carriers. */
 async function recordsOf(batches: AsyncIterable<Batch>, fields: readonly string[]): Promise<Row[]> {
-  const found: Row[] = [];
+  const rowsRead: Row[] = [];
   for await (const { records, shape, ops } of batches) {
     assert.equal(ops, null, 'ops of a read, which holds upserts only');
     const indices = fields.map((name) => shape.fields.findIndex((field) => field.name === name));
-    for (const record of records.rows()) found.push(indices.map((index) => decodedCell(records, record, index)));
+    for (const record of records.rows()) rowsRead.push(indices.map((index) => decodedCell(records, record, index)));
   }
-  return found;
+  return rowsRead;
 }
 
 function byFirst([a]: Row, [b]: Row): number {

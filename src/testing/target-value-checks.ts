@@ -14,7 +14,17 @@ const EDGES: Readonly<Record<ScalarType, readonly Cell[]>> = {
   int64: [0n, 9_007_199_254_740_993n, 9_223_372_036_854_775_807n, -9_223_372_036_854_775_808n],
   float64: [0, -0, 0.1, 1e-307, 1.7976931348623157e308, 5e-324, NaN, Infinity, -Infinity],
   decimal: ['0', '0.00', '-1.50', '12345678901234567890.123456789012345678901234567890', '0.000000000000000000001', 'NaN'],
-  text: ['', ' ', 'null', '\\N', '\\.', 'tab\tnewline\nreturn\rquote"apostrophe\'backslash\\', 'ünïcødé 日本語 😀 e\u0301', '\u0001\u001f\u007f', 'x'.repeat(5_000_000)],
+  text: [
+    '',
+    ' ',
+    'null',
+    '\\N',
+    '\\.',
+    'tab\tnewline\nreturn\rquote"apostrophe\'backslash\\',
+    'ünïcødé 日本語 😀 e\u0301',
+    '\u0001\u001f\u007f',
+    'x'.repeat(5_000_000),
+  ],
   bytes: [new Uint8Array(0), Uint8Array.from([0, 255, 92, 10]), new Uint8Array(100_000).fill(7)],
   uuid: ['00000000-0000-0000-0000-000000000000', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
   objectId: ['507f1f77bcf86cd799439011'],
@@ -25,7 +35,10 @@ const EDGES: Readonly<Record<ScalarType, readonly Cell[]>> = {
   interval: ['P1Y2M3DT4H5M6.5S', 'PT0S'],
   json: ['null', '{}', '[1.10, "a", null]', '{"n": 12345678901234567890.123}'],
   unknown: ['anything'],
-  variant: [{ variant: 'text', value: 'a' }, { variant: 'int64', value: 5n }],
+  variant: [
+    { variant: 'text', value: 'a' },
+    { variant: 'int64', value: 5n },
+  ],
 };
 
 export const valueChecks: readonly Check<TargetFixture>[] = [
@@ -35,13 +48,24 @@ export const valueChecks: readonly Check<TargetFixture>[] = [
       for (const type of new Set([...(['int64', 'text'] as const), ...fixture.exactTypes])) {
         const stream = targetStream(fixture, {
           stream: `values_${typeText(type).replace(/\W/g, '_')}`,
-          shape: { fields: [{ name: 'id', type: 'int64', nullable: false }, { name: 'value', type, nullable: true }], key: [0], open: false },
+          shape: {
+            fields: [
+              { name: 'id', type: 'int64', nullable: false },
+              { name: 'value', type, nullable: true },
+            ],
+            key: [0],
+            open: false,
+          },
         });
         const records: Row[] = [null, ...edgesOf(type)].map((cell, index) => [BigInt(index), cell]);
         await withLane(fixture, [stream], async ({ lane }) => {
           assert.equal((await writeAndCommit(lane, batchOf(stream, records))).upserted, records.length);
           const again = await writeAndCommit(lane, batchOf(stream, records));
-          assert.equal(again.unchanged, records.length, `${typeText(type)}: records that it holds already, counted as unchanged in ${JSON.stringify(again)}`);
+          assert.equal(
+            again.unchanged,
+            records.length,
+            `${typeText(type)}: records that it holds already, counted as unchanged in ${JSON.stringify(again)}`,
+          );
         });
         await assertHolds(fixture, stream, records, `values of ${typeText(type)}`);
       }
@@ -61,10 +85,30 @@ export const valueChecks: readonly Check<TargetFixture>[] = [
   {
     name: 'takes names of streams and fields that need quoting',
     run: async (fixture) => {
-      const fields = [{ name: 'Order Id', type: 'int64' as const, nullable: false }, { name: 'select', type: 'text' as const, nullable: true }, { name: `quo"te's`, type: 'text' as const, nullable: true }];
+      const fields = [
+        { name: 'Order Id', type: 'int64' as const, nullable: false },
+        { name: 'select', type: 'text' as const, nullable: true },
+        { name: `quo"te's`, type: 'text' as const, nullable: true },
+      ];
       const stream = targetStream(fixture, { stream: 'Odd "Name"; --', shape: { fields, key: [0], open: false } });
-      await withLane(fixture, [stream], async ({ lane }) => writeAndCommit(lane, batchOf(stream, [[1n, 'a', 'b'], [2n, null, 'c']])));
-      await assertHolds(fixture, stream, [[1n, 'a', 'b'], [2n, null, 'c']], 'written');
+      await withLane(fixture, [stream], async ({ lane }) =>
+        writeAndCommit(
+          lane,
+          batchOf(stream, [
+            [1n, 'a', 'b'],
+            [2n, null, 'c'],
+          ]),
+        ),
+      );
+      await assertHolds(
+        fixture,
+        stream,
+        [
+          [1n, 'a', 'b'],
+          [2n, null, 'c'],
+        ],
+        'written',
+      );
     },
   },
 ];

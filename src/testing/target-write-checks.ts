@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
 import type { Check } from './check.ts';
 import type { TargetFixture } from './target-fixture.ts';
-import { NO_COUNTS, SHAPE, assertHolds, batchOf, commit, keyOnly, row, rows, targetStream, withLane, write, writeAndCommit } from './target-writing.ts';
+import {
+  NO_COUNTS,
+  SHAPE,
+  assertHolds,
+  batchOf,
+  commit,
+  keyOnly,
+  row,
+  rows,
+  targetStream,
+  withLane,
+  write,
+  writeAndCommit,
+} from './target-writing.ts';
 
 export const writeChecks: readonly Check<TargetFixture>[] = [
   {
@@ -9,7 +22,10 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
     run: async (fixture) => {
       const stream = targetStream(fixture);
       await withLane(fixture, [stream], async ({ lane }) => {
-        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, rows(1, 5)), batchOf(stream, rows(6, 9))), { ...NO_COUNTS, upserted: 9 });
+        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, rows(1, 5)), batchOf(stream, rows(6, 9))), {
+          ...NO_COUNTS,
+          upserted: 9,
+        });
       });
       await assertHolds(fixture, stream, rows(1, 9), 'written');
     },
@@ -21,8 +37,15 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
       await withLane(fixture, [stream], async ({ lane }) => {
         await writeAndCommit(lane, batchOf(stream, rows(1, 5)));
         assert.deepEqual(await writeAndCommit(lane, batchOf(stream, rows(1, 5))), { ...NO_COUNTS, unchanged: 5 });
-        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, [row(1), row(2, null), row(3, 'row 3', null), row(6)])), { ...NO_COUNTS, unchanged: 1, upserted: 3 });
-        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, [row(2, null), row(2 + 1, 'row 3', null)])), { ...NO_COUNTS, unchanged: 2 });
+        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, [row(1), row(2, null), row(3, 'row 3', null), row(6)])), {
+          ...NO_COUNTS,
+          unchanged: 1,
+          upserted: 3,
+        });
+        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, [row(2, null), row(2 + 1, 'row 3', null)])), {
+          ...NO_COUNTS,
+          unchanged: 2,
+        });
       });
       await assertHolds(fixture, stream, [row(1), row(2, null), row(3, 'row 3', null), row(4), row(5), row(6)], 'written');
     },
@@ -32,7 +55,12 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
     run: async (fixture) => {
       const stream = targetStream(fixture);
       await withLane(fixture, [stream], async ({ lane }) => {
-        await write(lane, batchOf(stream, [row(1), row(2), row(3)]), batchOf(stream, [row(1, 'later'), keyOnly(2)], { ops: ['upsert', 'delete'] }), batchOf(stream, [row(2, 'again')]));
+        await write(
+          lane,
+          batchOf(stream, [row(1), row(2), row(3)]),
+          batchOf(stream, [row(1, 'later'), keyOnly(2)], { ops: ['upsert', 'delete'] }),
+          batchOf(stream, [row(2, 'again')]),
+        );
         await commit(lane);
       });
       await assertHolds(fixture, stream, [row(1, 'later'), row(2, 'again'), row(3)], 'written');
@@ -69,8 +97,16 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
       const stream = targetStream(fixture);
       await withLane(fixture, [stream], async ({ lane }) => {
         await writeAndCommit(lane, batchOf(stream, rows(1, 3)));
-        const patches = [[1n, 'patched', undefined], [2n, undefined, null], [3n, 'row 3', undefined]];
-        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, patches, { ops: ['patch', 'patch', 'patch'] })), { ...NO_COUNTS, upserted: 2, unchanged: 1 });
+        const patches = [
+          [1n, 'patched', undefined],
+          [2n, undefined, null],
+          [3n, 'row 3', undefined],
+        ];
+        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, patches, { ops: ['patch', 'patch', 'patch'] })), {
+          ...NO_COUNTS,
+          upserted: 2,
+          unchanged: 1,
+        });
       });
       await assertHolds(fixture, stream, [row(1, 'patched'), row(2, 'row 2', null), row(3)], 'patched');
     },
@@ -83,7 +119,10 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
       await withLane(fixture, [stream], async ({ lane }) => {
         const batch = batchOf(stream, [row(1), [2n, 'patched', undefined], row(3)], { ops: ['upsert', 'patch', 'upsert'] });
         const faults = await lane.bulkUpsert(batch, new AbortController().signal);
-        assert.deepEqual(faults.map(({ index, code }) => ({ index, code })), [{ index: 1, code: 'E_RECORD_MISSING' }]);
+        assert.deepEqual(
+          faults.map(({ index, code }) => ({ index, code })),
+          [{ index: 1, code: 'E_RECORD_MISSING' }],
+        );
         const { streams } = await commit(lane);
         assert.deepEqual(streams[stream.stream], { ...NO_COUNTS, upserted: 2 });
       });
@@ -110,9 +149,16 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
       const stream = targetStream(fixture, { guard: 'version' });
       await withLane(fixture, [stream], async ({ lane }) => {
         await writeAndCommit(lane, batchOf(stream, [row(1, 'held', 5), row(2, 'held', 5), row(3, 'held', 5)]));
-        const counts = await writeAndCommit(lane, batchOf(stream, [row(1, 'older', 4), row(2, 'newer', 6), row(3, 'as old', 5), row(4, 'new', 1)]));
+        const counts = await writeAndCommit(
+          lane,
+          batchOf(stream, [row(1, 'older', 4), row(2, 'newer', 6), row(3, 'as old', 5), row(4, 'new', 1)]),
+        );
         assert.deepEqual(counts, { ...NO_COUNTS, superseded: 1, upserted: 3 });
-        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, [row(1, 'older', 4), row(2, 'newer', 6)])), { ...NO_COUNTS, superseded: 1, unchanged: 1 });
+        assert.deepEqual(await writeAndCommit(lane, batchOf(stream, [row(1, 'older', 4), row(2, 'newer', 6)])), {
+          ...NO_COUNTS,
+          superseded: 1,
+          unchanged: 1,
+        });
       });
       await assertHolds(fixture, stream, [row(1, 'held', 5), row(2, 'newer', 6), row(3, 'as old', 5), row(4, 'new', 1)], 'guarded');
     },
@@ -124,7 +170,10 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
       const stream = targetStream(fixture, { shape });
       await withLane(fixture, [stream], async ({ lane }) => {
         await writeAndCommit(lane, batchOf(stream, [row(1, 'a'), row(1, 'b'), row(2, 'a')]));
-        const counts = await writeAndCommit(lane, batchOf(stream, [row(1, 'a', 2), [1n, 'b', undefined], [3n, 'a', undefined]], { ops: ['upsert', 'delete', 'delete'] }));
+        const counts = await writeAndCommit(
+          lane,
+          batchOf(stream, [row(1, 'a', 2), [1n, 'b', undefined], [3n, 'a', undefined]], { ops: ['upsert', 'delete', 'delete'] }),
+        );
         assert.deepEqual(counts, { ...NO_COUNTS, upserted: 1, deleted: 1, absent: 1 });
       });
       await assertHolds(fixture, stream, [row(1, 'a', 2), row(2, 'a')], 'by a composite key');
@@ -137,7 +186,12 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
       const [id, label, version] = SHAPE.fields;
       const turned = { ...SHAPE, fields: [version, id, label].flatMap((field) => field ?? []), key: [1] };
       await withLane(fixture, [stream], async ({ lane }) => {
-        await writeAndCommit(lane, batchOf(stream, [row(1)]), batchOf(stream, [[7n, 2n, 'turned']], { shape: turned }), batchOf(stream, [row(3)], { shape: structuredClone(SHAPE) }));
+        await writeAndCommit(
+          lane,
+          batchOf(stream, [row(1)]),
+          batchOf(stream, [[7n, 2n, 'turned']], { shape: turned }),
+          batchOf(stream, [row(3)], { shape: structuredClone(SHAPE) }),
+        );
       });
       await assertHolds(fixture, stream, [row(1), row(2, 'turned', 7), row(3)], 'written');
     },
@@ -147,7 +201,14 @@ export const writeChecks: readonly Check<TargetFixture>[] = [
     run: async (fixture) => {
       const stream = targetStream(fixture);
       const decoders = [(text: string) => BigInt(text.slice(1)), (text: string) => text.toUpperCase(), null];
-      const undecoded = batchOf(stream, [['#1', 'one', 1n], ['#2', null, null]], { init: { textDialect: 'the suite', decoders } });
+      const undecoded = batchOf(
+        stream,
+        [
+          ['#1', 'one', 1n],
+          ['#2', null, null],
+        ],
+        { init: { textDialect: 'the suite', decoders } },
+      );
       await withLane(fixture, [stream], async ({ lane }) => {
         await writeAndCommit(lane, undecoded);
       });

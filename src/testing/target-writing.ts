@@ -50,10 +50,22 @@ export function keyOnly(id: number): Row {
   return [BigInt(id), undefined, undefined];
 }
 
-export function batchOf(stream: TargetStream, records: readonly Row[], change: { readonly ops?: readonly Op[]; readonly init?: Partial<CellRecordsInit>; readonly shape?: Shape } = {}): MappedBatch {
+export function batchOf(
+  stream: TargetStream,
+  records: readonly Row[],
+  change: { readonly ops?: readonly Op[]; readonly init?: Partial<CellRecordsInit>; readonly shape?: Shape } = {},
+): MappedBatch {
   const ops = change.ops === undefined ? null : Uint8Array.from(change.ops, (op) => OP[op]);
   const bytes = records.length * 100;
-  return { stream: stream.stream, shape: change.shape ?? stream.shape, records: cellRecords({ rows: records, bytes, ...change.init }), ops, distinctKeys: true, cursor: null, position: { text: 'suite' } };
+  return {
+    stream: stream.stream,
+    shape: change.shape ?? stream.shape,
+    records: cellRecords({ rows: records, bytes, ...change.init }),
+    ops,
+    distinctKeys: true,
+    cursor: null,
+    position: { text: 'suite' },
+  };
 }
 
 /** A target whose streams are planned and applied, a lane on them, and who owns it. */
@@ -66,12 +78,19 @@ export interface Writing {
 }
 
 /** Runs `work` with an open lane, and closes lane and target whatever happens. */
-export async function withLane<Result>(fixture: TargetFixture, streams: readonly TargetStream[], work: (writing: Writing) => Promise<Result>): Promise<Result> {
+export async function withLane<Result>(
+  fixture: TargetFixture,
+  streams: readonly TargetStream[],
+  work: (writing: Writing) => Promise<Result>,
+): Promise<Result> {
   const target = fixture.open();
   try {
     await applyPlan(target, streams);
     const store = target.checkpoints ?? null;
-    const owner = store === null ? { job: 'suite', run: 'run-1', epoch: 1, process: HERE } : await acquire(store, 'suite', 'run-1', { isAlive: () => false });
+    const owner =
+      store === null
+        ? { job: 'suite', run: 'run-1', epoch: 1, process: HERE }
+        : await acquire(store, 'suite', 'run-1', { isAlive: () => false });
     const lane = await openLane(target, owner, streams);
     try {
       return await work({ target, lane, owner, store });
@@ -90,7 +109,10 @@ export function openLane(target: Target, owner: Owner, streams: readonly TargetS
 /** Plans and applies, and checks that nothing stands against it. */
 export async function applyPlan(target: Target, streams: readonly TargetStream[]): Promise<void> {
   const plan = await target.plan(streams, NEVER);
-  assert.deepEqual(plan.streams.flatMap(({ problems }) => problems.filter(({ severity }) => severity === 'error')), []);
+  assert.deepEqual(
+    plan.streams.flatMap(({ problems }) => problems.filter(({ severity }) => severity === 'error')),
+    [],
+  );
   await target.apply(plan, NEVER);
 }
 

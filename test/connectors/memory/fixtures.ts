@@ -43,7 +43,8 @@ export function memorySourceFixture(changes: ChangeSpec): SourceFixture {
     update: writeNow,
     ...(seesDeletes
       ? {
-          delete: async (ids: readonly number[]) => database.write((transaction) => transaction.delete('things', ...ids.map((id): Row => [BigInt(id)]))),
+          delete: async (ids: readonly number[]) =>
+            database.write((transaction) => transaction.delete('things', ...ids.map((id): Row => [BigInt(id)]))),
           truncate: async () => database.write((transaction) => transaction.truncate('things')),
         }
       : {}),
@@ -70,7 +71,12 @@ export function memoryTargetFixture(): TargetFixture {
       const indices = shape.fields.map((field) => collection?.shape.fields.findIndex((other) => other.name === field.name) ?? -1);
       return [...(collection?.rows.values() ?? [])].map(({ cells }) => indices.map((index) => cells[index]));
     },
-    exactTypes: [...SCALAR_TYPES, { list: 'text' }, { list: { list: 'int64' } }, { struct: [{ name: 'a', type: 'int32', nullable: true }] }],
+    exactTypes: [
+      ...SCALAR_TYPES,
+      { list: 'text' },
+      { list: { list: 'int64' } },
+      { struct: [{ name: 'a', type: 'int32', nullable: true }] },
+    ],
     close: async () => dropMemoryDatabase(name),
   };
 }
