@@ -1,0 +1,11 @@
+import { defineConnector } from '../../src/sdk.ts';
+import { options } from './options.ts';
+import { openPostgresSource } from './source.ts';
+
+export default defineConnector({
+  name: 'postgres',
+  summary: 'PostgreSQL 13 and later: tables, partitioned tables, views and queries as a source; tables and checkpoints as a target.',
+  options,
+  cursorVersion: 1,
+  openSource: openPostgresSource,
+});
