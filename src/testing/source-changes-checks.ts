@@ -63,6 +63,7 @@ export const changesChecks: readonly Check<SourceFixture>[] = [
   },
   {
     name: 'delivers nothing again from the cursor of a finished drain',
+    skip: ({ repeats }) => (repeats === 'always' ? 'the source repeats what is near the end' : null),
     run: async (fixture) => {
       await fixture.insert(numbered(1, 20));
       await fixture.insert(numbered(21, 25));

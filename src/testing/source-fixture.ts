@@ -23,8 +23,11 @@ export interface SourceFixture {
   readonly stream: StreamRef;
   /** What the fields of a test record are called. `id`: int32, int64, decimal or text. `label`: text, nullable. */
   readonly fields: { readonly id: string; readonly label: string };
-  /** `after-interruption`: a cursor out of the middle of a drain may deliver records again (a fence that repeats). Default `never`. */
-  readonly repeats?: 'never' | 'after-interruption';
+  /**
+   * `after-interruption`: a cursor out of the middle of a drain may deliver records again (a fence that repeats). `always`: every drain may, because
+   * the source cannot tell a late commit from what it delivered before. Default `never`.
+   */
+  readonly repeats?: 'never' | 'after-interruption' | 'always';
   /** A new source over the same data each time, as another process would open it. */
   open(): Source;
   insert(records: readonly TestRecord[]): Promise<void>;

@@ -17,6 +17,7 @@ export const targetReadChecks: readonly Check<TargetFixture>[] = [
         await writeAndCommit(lane, batchOf(stream, [...rows(1, 3000), row(3001, null, null)]));
         const scanned = target.scan?.({ stream, fields: ['id', 'version'], signal: NEVER }) ?? assert.fail('no scan');
         const records = await recordsOf(scanned, ['id', 'version']);
+        assert.equal(records.length, 3001);
         assert.deepEqual(
           records.sort(byFirst),
           [...rows(1, 3000), row(3001, null, null)].map(([id, , version]) => [id, version]),
