@@ -3,6 +3,7 @@ import { knownNames } from '../model/suggest.ts';
 import { checkSchedule, checkTimezone } from './check-schedule.ts';
 import { checkStreams, streamName } from './check-streams.ts';
 import type { ConfigDocument, Finding } from './document.ts';
+import { quoted } from './issue-text.ts';
 import type { ConnectionPart, JobPart, Parts } from './parts.ts';
 import { nameParts } from './stream-pattern.ts';
 
@@ -35,7 +36,7 @@ function checkEnd(job: JobPart, end: 'source' | 'target', connections: readonly 
     {
       path: [...job.path, end],
       part: 'value',
-      message: `unknown connection '${name.slice(0, 80)}'.${knownNames(name, names, 'Connections')}`,
+      message: `unknown connection ${quoted(name)}.${knownNames(name, names, 'Connections')}`,
     },
   ];
 }

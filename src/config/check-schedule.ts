@@ -1,4 +1,4 @@
-import nodeCron from 'node-cron';
+import { validateDetailed } from 'node-cron';
 import { didYouMean } from '../model/suggest.ts';
 import type { Finding } from './document.ts';
 import type { JobConfig } from './job-schema.ts';
@@ -27,7 +27,7 @@ export function checkCron(cron: string, path: Path): readonly Finding[] {
   // node-cron writes every range out before it looks at the bounds: 0-999999999 would take gigabytes.
   if (cron.length > 256 || /\d{3}/.test(cron))
     return [{ path, part: 'value', message: `${quoted(cron)} is no schedule: no cron field takes numbers above 59` }];
-  const { valid, errors } = nodeCron.validateDetailed(cron);
+  const { valid, errors } = validateDetailed(cron);
   if (!valid) {
     return errors.map(({ field, value }) => ({
       path,
@@ -55,7 +55,7 @@ function fieldName(field: string): string {
 
 export function checkTimezone(timezone: string, path: Path): readonly Finding[] {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: timezone });
+    Intl.DateTimeFormat('en', { timeZone: timezone });
     return [];
   } catch {
     const near = didYouMean(timezone, Intl.supportedValuesOf('timeZone'));

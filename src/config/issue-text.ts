@@ -72,12 +72,12 @@ export function expectedText(issue: z.core.$ZodIssue): string {
   return 'something else';
 }
 
-/** At most 60 characters of a scalar in quotes; of anything else its kind. */
+/** A scalar in quotes; of anything else, long texts included, its kind. Never a part of a text, which no redactor would know again. */
 export function quoted(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (typeof value !== 'string' || looksSecret(value)) return kindOf(value);
   const flat = value.replaceAll(/\s+/g, ' ');
-  return flat.length > 60 ? `'${flat.slice(0, 60)}…'` : `'${flat}'`;
+  return flat.length > 60 ? `a text of ${value.length} characters` : `'${flat}'`;
 }
 
 function shown(subject: Subject): string {

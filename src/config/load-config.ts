@@ -60,6 +60,7 @@ async function loadDocument(document: ConfigDocument, before: readonly Diagnosti
   const mappings = readMappings(parts, document, { env: request.env, baseDir: document.baseDir, cwd: request.cwd });
   const secrets = new Set([...connections.secrets, ...mappings.secrets, ...otherSecrets(document)]);
   const redact = createRedactor(secrets);
+  const asWritten = referenceNames(document);
   const all = [
     ...before,
     ...decoding,
@@ -67,7 +68,7 @@ async function loadDocument(document: ConfigDocument, before: readonly Diagnosti
     ...connections.diagnostics,
     ...mappings.diagnostics,
   ];
-  const diagnostics = sorted(all, document.shownAs).map((one) => ({ ...one, message: redact(one.message) }));
+  const diagnostics = sorted(all, document.shownAs).map((one) => ({ ...one, message: redact(asWritten(one.message)) }));
   if (diagnostics.some((one) => one.severity === 'error')) return { config: null, diagnostics };
   return {
     config: resolveConfig({ parts, document, connections: connections.connections, mappings: mappings.mappings, secrets }),
@@ -78,6 +79,17 @@ async function loadDocument(document: ConfigDocument, before: readonly Diagnosti
 /** A text whose `${…}` has no value cannot be judged any further. */
 function isConsequence(document: ConfigDocument, path: readonly PropertyKey[]): boolean {
   return document.unresolved.has(pathKey(path));
+}
+
+/** Puts references back in the place of their values: what came out of the environment is not shown, even where no secret was expected. */
+function referenceNames(document: ConfigDocument): (text: string) => string {
+  const references = [...document.replaced.values()].flat().sort((a, b) => b.value.length - a.value.length);
+  return (text) =>
+    references.reduce((shown, { kind, name, value }) => {
+      const written = `\${${kind === 'file' ? 'file:' : ''}${name}}`;
+      // A short value may be any word; in quotes it is the value that the message is about.
+      return value.length >= 8 ? shown.replaceAll(value, () => written) : shown.replaceAll(`'${value}'`, () => `'${written}'`);
+    }, text);
 }
 
 /** The config first, then its mappings; within a file from top to bottom. What is said twice about one place is told once. */

@@ -12,6 +12,9 @@ import { plainFromModule } from './plain-from-module.ts';
 
 type Written = Pick<ConfigDocument, 'file' | 'shownAs' | 'baseDir' | 'kind' | 'written' | 'at'>;
 
+/** The end of a parser's message that repeats the text, which may be a password behind a forgotten quote. */
+const QUOTED_TOKEN = /(?<=token)(?: in \w+ stream)?: ".*"$/;
+
 export interface ReadResult {
   /** `null` when nothing of the file can be used. */
   readonly document: ConfigDocument | null;
@@ -44,7 +47,8 @@ function readYaml(
   if ('problem' in text) return { written: null, diagnostics: [atStart(shownAs, text.problem)] };
   const yaml = parseYaml(text.text, shownAs);
   const { data, diagnostics } = yaml;
-  if (diagnostics.length > 0) return { written: null, diagnostics };
+  if (diagnostics.length > 0)
+    return { written: null, diagnostics: diagnostics.map((one) => ({ ...one, message: one.message.replace(QUOTED_TOKEN, '') })) };
   if (data === null || data === undefined)
     return {
       written: null,

@@ -61,5 +61,5 @@ export function metaOf(schema: z.core.$ZodType): Readonly<Record<string, unknown
 }
 
 export function definitionOf(schema: z.core.$ZodType): Definition {
-  return schema['_zod'].def as Definition;
+  return schema['_zod'].def;
 }
