@@ -1,5 +1,5 @@
-import { TrueupError } from '../../src/sdk.ts';
-import type { Commit, CommitResult, Conversion, Lane, MappedBatch, Owner, Shape, TargetStream } from '../../src/sdk.ts';
+import { TrueupError, isTrueupError } from '../../src/sdk.ts';
+import type { Commit, CommitResult, Conversion, Lane, MappedBatch, Owner, OwnerInfo, Shape, TargetStream } from '../../src/sdk.ts';
 import { fieldsOf } from './lane-lines.ts';
 import { laneSql } from './lane-sql.ts';
 import type { LaneSql } from './lane-sql.ts';
@@ -8,7 +8,7 @@ import type { LaneTable } from './lane-table.ts';
 import { noCounts, writeBatch } from './lane-write.ts';
 import type { Counts, Written } from './lane-write.ts';
 import type { Session } from './session.ts';
-import { fence, writeChange } from './store-change.ts';
+import { fence, fenced, writeChange } from './store-change.ts';
 import { forgetLane, registerLane } from './store-lease.ts';
 import type { StoreTables } from './store-schema.ts';
 import type { TargetTable } from './target-table.ts';
@@ -21,6 +21,8 @@ export interface LaneInit {
   readonly streams: readonly { readonly stream: TargetStream; readonly table: TargetTable | undefined }[];
   /** Where checkpoints go; `null`: they are kept elsewhere, and the lane writes rows only. */
   readonly store: StoreTables | null;
+  /** The job's lease as the store has it now, asked on another connection. */
+  readonly leaseOwner: (signal: AbortSignal) => Promise<OwnerInfo | null>;
 }
 
 /** A stream's table with its staging table. */
@@ -74,7 +76,8 @@ function stageOf(lane: LaneTable, index: number): Stage {
   return { lane, sql: laneSql(lane, index), fields: new WeakMap(), used: false };
 }
 
-function laneOver({ session, owner, store }: LaneInit, stages: ReadonlyMap<string, Stage>): Lane {
+function laneOver(init: LaneInit, stages: ReadonlyMap<string, Stage>): Lane {
+  const { session, owner, store } = init;
   let pending: Pending | null = null;
   /** The session does not even roll back any more. */
   let broken = false;
@@ -105,7 +108,7 @@ function laneOver({ session, owner, store }: LaneInit, stages: ReadonlyMap<strin
 
   return {
     bulkUpsert: (batch, signal) =>
-      session.run(signal, async () => {
+      run(init, signal, async () => {
         const stage = stages.get(batch.stream);
         if (stage === undefined) throw new TrueupError('E_BUG', `The lane was not opened for stream '${batch.stream}'.`);
         const open = await begin();
@@ -121,7 +124,7 @@ function laneOver({ session, owner, store }: LaneInit, stages: ReadonlyMap<strin
         }
       }),
     commit: (what, signal) =>
-      session.run(signal, async () => {
+      run(init, signal, async () => {
         const done = await begin();
         try {
           const lettersResolved = store === null ? 0 : await writeStore({ session, store, owner, what });
@@ -142,6 +145,20 @@ function laneOver({ session, owner, store }: LaneInit, stages: ReadonlyMap<strin
       await session.close();
     },
   };
+}
+
+/** Work on the lane's session. A signal that is aborted already leaves the lane as it is; one that aborts in the middle costs its session. */
+async function run<T>({ session, owner, store, leaseOwner }: LaneInit, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  try {
+    return await session.run(signal, work);
+  } catch (error) {
+    if (store === null || !isTrueupError(error) || error.code !== 'E_CONNECTION_LOST') throw error;
+    // Whoever takes a job over ends its lanes' backends: then the lost connection is the message that it happened.
+    const lease = await leaseOwner(signal).catch(() => undefined);
+    if (lease === undefined || lease?.epoch === owner.epoch) throw error;
+    throw fenced(owner, lease === null ? 'the lease was released' : `run ${lease.run} took the job over with epoch ${lease.epoch}`);
+  }
 }
 
 async function writeStore({

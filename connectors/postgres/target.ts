@@ -48,7 +48,16 @@ export function openPostgresTarget(options: PostgresOptions, context: ConnectorC
         stream,
         table: relation === null ? undefined : tableOf(tables, relation),
       }));
-      return openLane({ session, owner, streams: found, store: kept ? storeTables(STORE_SCHEMA) : null }, signal);
+      return openLane(
+        {
+          session,
+          owner,
+          streams: found,
+          store: kept ? storeTables(STORE_SCHEMA) : null,
+          leaseOwner: (asked) => checkpoints.owner(owner.job, asked),
+        },
+        signal,
+      );
     },
     close: () => checkpoints.close(),
   };
