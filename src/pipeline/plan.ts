@@ -69,6 +69,7 @@ export async function planJob(context: JobContext, signal: AbortSignal, only?: r
   }
   const sourcePlan = await source.plan(drafts.map((draft) => draft.ref), signal);
   const targetPlan = await target.plan(drafts.map((draft) => draft.target), signal);
+  if (checkpointMode(context) !== 'state') problems.push(...(targetPlan.checkpointProblems ?? []).map((problem) => ({ ...problem })));
   const streams = drafts.flatMap((draft) => finishStream(context, draft, sourcePlan, targetPlan));
   return { streams, source: sourcePlan, target: targetPlan, guarantee: weakestGuarantee(streams.map((stream) => stream.guarantee)), problems };
 }
@@ -81,7 +82,8 @@ export function planErrors(plan: JobPlan): PlanProblem[] {
 function draftStream(context: JobContext, expanded: ExpandedStream): { readonly draft: Draft | null; readonly problems: readonly PlanProblem[] } {
   const { entry, info } = expanded;
   const problems: PlanProblem[] = [];
-  const shape = keyedShape(entry, info, problems);
+  const shape = keyedShape(entry, info, context.job.source, problems);
+  if (shape.fields.length === 0) return { draft: null, problems };
   const changes = chooseChanges(entry, info, problems);
   const mapping = mapStream(context, expanded, shape, problems);
   if (changes === null || mapping === null || problems.some((problem) => problem.severity === 'error')) return { draft: null, problems };
@@ -108,7 +110,11 @@ function draftStream(context: JobContext, expanded: ExpandedStream): { readonly 
 }
 
 /** The stream's shape with the key that the job names, or its own. */
-function keyedShape(entry: StreamEntry, info: StreamInfo, problems: PlanProblem[]): Shape {
+function keyedShape(entry: StreamEntry, info: StreamInfo, connection: string, problems: PlanProblem[]): Shape {
+  if (info.shape.fields.length === 0) {
+    problems.push(at(entry, 'E_ACCESS', `no field of source stream '${info.name}' may be read: the role of connection '${connection}' lacks the privilege to select from it`));
+    return info.shape;
+  }
   if (entry.key === null) {
     if (info.shape.key.length === 0)
       problems.push(at(entry, 'E_STREAM_KEY', `stream '${info.name}' has no primary key and no unique NOT NULL columns. Name unique columns with 'key: [...]'`));
