@@ -76,31 +76,29 @@ function describe(name: string, relation: Relation, { counters, dependsOn }: Kno
 
 /**
  * Best first, and the first is the default: a time of the last change that is NOT NULL, indexed and named like one (`updated_at`); else xmin.
- * Without either nothing is offered, though any column may still be named as a cursor: what is not certain is the user's word.
+ * A view or query has no xmin: there the name alone must do, and without such a column nothing is offered. Any orderable column may still be
+ * named as a cursor, which is then the user's word.
  */
 export function changesOffered(
   relation: Relation,
   counters: readonly string[],
 ): { readonly by: ChangeMethod; readonly fields?: readonly string[] }[] {
-  const certain = certainCursors(relation);
-  const stamps = relation.columns.filter((column) => isTime(column, relation)).map((column) => column.name);
-  const cursors = [...certain, ...stamps.filter((name) => !certain.includes(name))];
-  const cursor = cursors.length > 0 ? [{ by: 'cursor' as const, fields: cursors }] : [];
+  const times = relation.columns.filter((column) => column.readable && isTime(column, relation));
+  const named = times.filter((column) => CHANGED.test(column.name.toLowerCase()));
+  const certain = relation.kind === 'matview' ? [] : named.filter((column) => isCertain(column, relation));
+  const fields = [...new Set([...certain, ...named, ...times].map((column) => column.name).concat(counters))];
+  const cursor = fields.length > 0 ? [{ by: 'cursor' as const, fields }] : [];
   const sequence = counters.length > 0 ? [{ by: 'sequence' as const, fields: counters }] : [];
-  if (!relation.hasXmin) return [];
+  if (!relation.hasXmin) return named.length > 0 ? cursor : [];
   return certain.length > 0 ? [...cursor, { by: 'xmin' }, ...sequence] : [{ by: 'xmin' }, ...cursor, ...sequence];
 }
 
-function certainCursors(relation: Relation): string[] {
-  if (relation.kind === 'matview') return [];
-  const named = relation.columns.filter(
-    (column) =>
-      column.notNull &&
-      column.readable &&
-      logicalType(column.type, relation.types) === 'timestamptz' &&
-      CHANGED.test(column.name.toLowerCase()),
+function isCertain(column: Column, relation: Relation): boolean {
+  return (
+    column.notNull &&
+    logicalType(column.type, relation.types) === 'timestamptz' &&
+    relation.indexes.some((index) => index.columns[0] === column.name)
   );
-  return named.filter(({ name }) => relation.indexes.some((index) => index.columns[0] === name)).map(({ name }) => name);
 }
 
 export function isTime(column: Column, relation: Relation): boolean {

@@ -94,8 +94,8 @@ export async function startCursorOf(setup: DrainSetup): Promise<ChangesCursor> {
   return { ...start.cursor, head, floor: start.floor, fences: start.fences, horizon: snapshot.xmin };
 }
 
-/** Without a floor the first pass looks at the whole stream, so a few seconds are worth waiting for the fence. */
-const PATIENCE_MS = 3000;
+/** Without a floor the first pass looks at the whole stream, so a moment is worth waiting for the fence. */
+const PATIENCE_MS = 1500;
 
 async function startAfterFence({ context, reader, limits }: DrainSetup, blank: ChangesCursor): Promise<PassStart> {
   let start = await startPass({ context, reader, limits }, blank);

@@ -100,25 +100,31 @@ function recordFault(code: ErrorCode, state: string, server: ServerError): Trueu
   const { schema, table, column, dataType, constraint } = server;
   const copied = /^COPY .+, line (\d+)(?:, column ("[^"]*"|[^:\s]+))?/.exec(server.where ?? '');
   const place = [
-    column ?? copied?.[2] ? `column ${column ?? copied?.[2]}` : null,
+    (column ?? copied?.[2]) ? `column ${column ?? copied?.[2]}` : null,
     constraint ? `constraint ${constraint}` : null,
     dataType ? `type ${dataType}` : null,
     table ? `table ${schema ? `${schema}.` : ''}${table}` : null,
   ].filter((part) => part !== null);
-  const words = RECORD_WORDS[state] ?? (state.startsWith('P0') ? 'a trigger or function of the database raised an error' : 'the database refuses a value');
+  const words =
+    RECORD_WORDS[state] ??
+    (state.startsWith('P0') ? 'a trigger or function of the database raised an error' : 'the database refuses a value');
   const line = copied?.[1];
-  return new TrueupError(code, `${words}${place.length > 0 ? ` (${place.join(', ')})` : ''}; SQLSTATE ${state}.`, {
-    ...(line === undefined ? {} : { recordIndex: Number(line) - 1 }),
-  });
+  return new TrueupError(
+    code,
+    `${words}${place.length > 0 ? ` (${place.join(', ')})` : ''}; SQLSTATE ${state}.`,
+    line === undefined ? {} : { recordIndex: Number(line) - 1 },
+  );
 }
 
 /** What comes from the socket, TLS or the client library itself: no SQLSTATE. */
 function socketFault(error: ServerError, { address, connecting = false }: FaultContext): TrueupError {
   // Not from the server, the socket or the library: a fault of ours, which must not be retried as if the network were to blame.
-  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return new TrueupError('E_BUG', error.message, { cause: error });
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
+    return new TrueupError('E_BUG', error.message, { cause: error });
   const said = `${address}: ${error.message}`;
   // The library has no code for "the server asks for a password and there is none".
   if (connecting && error.message.startsWith('SASL')) return new TrueupError('E_ACCESS', `${said}.`, { cause: error });
-  if (connecting || UNREACHABLE.has(error.code ?? '')) return new TrueupError('E_UNREACHABLE', `${address} cannot be reached: ${error.message}.`, { cause: error });
+  if (connecting || UNREACHABLE.has(error.code ?? ''))
+    return new TrueupError('E_UNREACHABLE', `${address} cannot be reached: ${error.message}.`, { cause: error });
   return new TrueupError('E_CONNECTION_LOST', `${said}.`, { cause: error });
 }

@@ -1,6 +1,8 @@
 import { defineConnector } from '../../src/sdk.ts';
 import { options } from './options.ts';
 import { openPostgresSource } from './source.ts';
+import { openPostgresState } from './state.ts';
+import { openPostgresTarget } from './target.ts';
 
 export default defineConnector({
   name: 'postgres',
@@ -8,4 +10,6 @@ export default defineConnector({
   options,
   cursorVersion: 1,
   openSource: openPostgresSource,
+  openTarget: openPostgresTarget,
+  openState: openPostgresState,
 });

@@ -48,7 +48,7 @@ export function resolveReading(ref: StreamRef, relation: Relation, before: Shape
     keyDecoders: key.map((column) => typeDecoder(column.type, relation.types)),
     order,
     orderKind: order === null ? 'counter' : orderKind(order, relation),
-    keyIsUnique: relationKeys(relation).some((names) => names.every((name) => ref.key.includes(name))),
+    keyIsUnique: relationKeys(relation).some((unique) => unique.every((name) => ref.key.includes(name))),
   };
 }
 

@@ -88,7 +88,9 @@ export async function openSession(server: Server, { purpose, signal }: OpenSessi
   const unwatch = session.watch(signal);
   try {
     await connect(client, where);
-    await session.query([...SETTINGS, ...limits(options), ...(purpose === 'read' ? ['set default_transaction_read_only to on'] : [])].join('; '));
+    await session.query(
+      [...SETTINGS, ...limits(options), ...(purpose === 'read' ? ['set default_transaction_read_only to on'] : [])].join('; '),
+    );
     await session.query(`select set_config('application_name', $1, false)`, [`trueup/${context.connection}`.slice(0, 63)]);
     return session;
   } catch (error) {
@@ -108,7 +110,11 @@ async function connect(client: Client, where: ServerAddress): Promise<void> {
 }
 
 function limits(options: PostgresOptions): string[] {
-  return [`set statement_timeout to ${options.statementTimeout}`, `set lock_timeout to ${options.lockTimeout}`, 'set idle_in_transaction_session_timeout to 0'];
+  return [
+    `set statement_timeout to ${options.statementTimeout}`,
+    `set lock_timeout to ${options.lockTimeout}`,
+    'set idle_in_transaction_session_timeout to 0',
+  ];
 }
 
 /** Opens a session for `work` alone. */
@@ -141,7 +147,7 @@ function sessionOf(client: Client, { where }: Server): Session {
     else signal.addEventListener('abort', abort, { once: true });
     return () => signal.removeEventListener('abort', abort);
   };
-  const fault = (error: unknown) => (abortedBy === null ? postgresFault(error, { address: where.address }) : abortedBy.reason);
+  const fault = (error: unknown): unknown => (abortedBy === null ? postgresFault(error, { address: where.address }) : abortedBy.reason);
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();

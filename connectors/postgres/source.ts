@@ -52,7 +52,10 @@ export function postgresSource(context: SourceContext): Source {
   ): AsyncGenerator<Batch> {
     const reader = open(ref, signal);
     try {
-      yield* read(reader);
+      for await (const batch of read(reader)) {
+        signal.throwIfAborted(); // what was read ahead is of no use any more
+        yield batch;
+      }
     } finally {
       await shut(reader);
     }

@@ -1,0 +1,137 @@
+import { options } from '../../../connectors/postgres/options.ts';
+import { resolveServer } from '../../../connectors/postgres/session.ts';
+import type { Server } from '../../../connectors/postgres/session.ts';
+import { postgresSource } from '../../../connectors/postgres/source.ts';
+import { decodedCell } from '../../../src/sdk.ts';
+import type { Batch, Cell, ConnectorContext, Cursor, FetchRequest, Source, StreamRef } from '../../../src/sdk.ts';
+import type { SourceFixture, TestRecord } from '../../../src/testing/index.ts';
+import { createDatabase } from '../../servers/postgres.ts';
+
+export const NEVER = new AbortController().signal;
+
+export interface Warning {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+export function testContext(warnings: Warning[] = []): ConnectorContext {
+  const quiet = () => undefined;
+  return {
+    connection: 'test',
+    baseDir: '/',
+    log: { debug: quiet, info: quiet, error: quiet, warn: (fields, message) => void warnings.push({ fields, message }) },
+  };
+}
+
+export function testServer(url: string, more: Readonly<Record<string, unknown>> = {}, warnings: Warning[] = []): Server {
+  return resolveServer(options.parse({ url, ...more }), testContext(warnings));
+}
+
+export function openSource(url: string, more: Readonly<Record<string, unknown>> = {}, warnings: Warning[] = []): Source {
+  return postgresSource({ server: testServer(url, more, warnings), pids: new Set() });
+}
+
+export function streamRef(name: string, more: Partial<StreamRef> = {}): StreamRef {
+  return {
+    name,
+    changes: { by: 'cursor', field: 'updated_at' },
+    key: ['id'],
+    fields: null,
+    except: [],
+    maxRecordBytes: 16 * 1024 * 1024,
+    ...more,
+  };
+}
+
+export function fetchRequest(source: Source, ref: StreamRef, more: Partial<FetchRequest> = {}): FetchRequest {
+  const [feed] = source.feeds([ref]);
+  if (feed === undefined) throw new Error('a stream without a feed');
+  return {
+    feed,
+    streams: [ref],
+    after: null,
+    forms: new Map(),
+    batchRows: 1000,
+    batchBytes: 8 * 1024 * 1024,
+    until: 'drain',
+    signal: NEVER,
+    ...more,
+  };
+}
+
+/** Rows of batches as objects of carriers. */
+export function rowsOf(batches: readonly Batch[]): Record<string, Cell>[] {
+  return batches.flatMap(({ records, shape }) =>
+    records.rows().map((row) => Object.fromEntries(shape.fields.map((field, index) => [field.name, decodedCell(records, row, index)]))),
+  );
+}
+
+export function cursorAfter(batches: readonly Batch[], before: Cursor | null = null): Cursor | null {
+  const last = batches.findLast((batch) => batch.cursor !== null)?.cursor ?? before;
+  return last === null ? null : (JSON.parse(JSON.stringify(last)) as Cursor);
+}
+
+/** One drain as a process of its own would do it. */
+export async function drainOnce(
+  url: string,
+  ref: StreamRef,
+  more: Partial<FetchRequest> = {},
+): Promise<{ readonly batches: Batch[]; readonly rows: Record<string, Cell>[]; readonly cursor: Cursor | null }> {
+  const source = openSource(url);
+  try {
+    const batches = await Array.fromAsync(source.fetchChanges(fetchRequest(source, ref, more)));
+    return { batches, rows: rowsOf(batches), cursor: cursorAfter(batches, more.after ?? null) };
+  } finally {
+    await source.close();
+  }
+}
+
+export interface FixtureTable {
+  readonly ref: Partial<StreamRef>;
+  /** Besides the table `things (id bigint, label text, …)`: what the stream is made of. */
+  readonly setup: readonly string[];
+  /** Default `after-interruption`. */
+  readonly repeats?: SourceFixture['repeats'];
+}
+
+/** `things` in a database of its own. Every write stamps `updated_at` with `now()`, so the records of one transaction share it. */
+export async function sourceFixture(table: FixtureTable): Promise<SourceFixture> {
+  const database = await createDatabase('source');
+  for (const statement of table.setup) await database.query(statement);
+  return {
+    stream: streamRef('public.things', table.ref),
+    fields: { id: 'id', label: 'label' },
+    repeats: table.repeats ?? 'after-interruption',
+    open: () => openSource(database.url),
+    insert: (records) => insert(database, records),
+    update: (records) => update(database, records),
+    begin: async () => {
+      const client = await database.connect();
+      await client.query('begin');
+      return {
+        insert: (records) => insert(client as Connection, records),
+        update: (records) => update(client as Connection, records),
+        commit: async () => void (await client.query('commit')),
+        rollback: async () => void (await client.query('rollback')),
+      };
+    },
+    close: () => database.drop(),
+  };
+}
+
+interface Connection {
+  query(text: string, values: readonly unknown[]): Promise<unknown>;
+}
+
+async function insert(connection: Connection, records: readonly TestRecord[]): Promise<void> {
+  await connection.query(`insert into things (id, label) select (x->>'id')::bigint, x->>'label' from json_array_elements($1::json) x`, [
+    JSON.stringify(records),
+  ]);
+}
+
+async function update(connection: Connection, records: readonly TestRecord[]): Promise<void> {
+  await connection.query(
+    `update things set label = x.label, updated_at = default from (select (x->>'id')::bigint as id, x->>'label' as label from json_array_elements($1::json) x) x where things.id = x.id`,
+    [JSON.stringify(records)],
+  );
+}
