@@ -16,7 +16,11 @@ interface WireConnection extends NodeJS.EventEmitter {
  * writes to it, which a long sort does not. Best effort; nobody waits for it.
  */
 export function sendCancel(client: Client, where: ServerAddress): void {
-  const { processID, secretKey, ssl } = client as unknown as { readonly processID: number | null; readonly secretKey: unknown; readonly ssl: unknown };
+  const { processID, secretKey, ssl } = client as unknown as {
+    readonly processID: number | null;
+    readonly secretKey: unknown;
+    readonly ssl: unknown;
+  };
   if (processID === null || secretKey === null) return;
   const Wire = client.connection.constructor as unknown as new (config: { readonly ssl: unknown }) => WireConnection;
   const wire = new Wire({ ssl });

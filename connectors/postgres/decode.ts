@@ -89,7 +89,8 @@ const decodeInstant: Decode = (text) => {
 
 function arrayDecoder(array: PgType, types: PgTypes): Decode {
   const decode = typeDecoder(array.of as string, types);
-  return (text) => parseArray(text, array.delimiter).map((element): Cell => (element === null || decode === null ? element : decode(element)));
+  return (text) =>
+    parseArray(text, array.delimiter).map((element): Cell => (element === null || decode === null ? element : decode(element)));
 }
 
 function compositeDecoder(composite: PgType, types: PgTypes): Decode {

@@ -13,7 +13,8 @@ export function parseInstant(text: string): bigint {
   if (parts === null) throw new RangeError('the text is not a timestamp with time zone of DateStyle ISO');
   const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHour, offsetMinute, offsetSecond, bc] = parts;
   const days = daysSince1970(bc ? 1 - Number(year) : Number(year), Number(month), Number(day));
-  const seconds = days * 86_400 + secondsOf(hour, minute, second) - (sign === '-' ? -1 : 1) * secondsOf(offsetHour, offsetMinute, offsetSecond);
+  const seconds =
+    days * 86_400 + secondsOf(hour, minute, second) - (sign === '-' ? -1 : 1) * secondsOf(offsetHour, offsetMinute, offsetSecond);
   return BigInt(seconds) * 1_000_000n + BigInt(fraction.padEnd(6, '0'));
 }
 
@@ -49,7 +50,9 @@ function civilDate(days: number): { readonly year: number; readonly month: numbe
   const z = days + 719_468;
   const era = Math.floor(z / 146_097);
   const dayOfEra = z - era * 146_097;
-  const yearOfEra = Math.floor((dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365);
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  );
   const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
   const shifted = Math.floor((5 * dayOfYear + 2) / 153);
   const month = shifted + (shifted < 10 ? 3 : -9);

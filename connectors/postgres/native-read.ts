@@ -27,7 +27,15 @@ select t.oid::text, n.nspname::text, t.typname::text, pg_catalog.format_type(t.o
   left join pg_catalog.pg_type e on e.oid = t.typelem
  where t.oid = any($1::pg_catalog.oid[])`;
 
-const KINDS: Readonly<Record<string, PgType['kind']>> = { b: 'base', c: 'composite', d: 'domain', e: 'enum', r: 'range', m: 'multirange', p: 'pseudo' };
+const KINDS: Readonly<Record<string, PgType['kind']>> = {
+  b: 'base',
+  c: 'composite',
+  d: 'domain',
+  e: 'enum',
+  r: 'range',
+  m: 'multirange',
+  p: 'pseudo',
+};
 
 /** The types of `oids` and all that they are made of. */
 export async function readTypes(session: Session, oids: Iterable<string>): Promise<PgTypes> {
@@ -43,7 +51,8 @@ export async function readTypes(session: Session, oids: Iterable<string>): Promi
 }
 
 function pgType(row: TextRow): PgType {
-  const [oid, schema, name, text, typtype, isArray, of, ofText, delimiter, labels, attributes, clauses, extension, ofTable] = row as readonly string[] as string[];
+  const [oid, schema, name, text, typtype, isArray, of, ofText, delimiter, labels, attributes, clauses, extension, ofTable] =
+    row as readonly string[] as string[];
   const kind = isArray === 't' ? 'array' : (KINDS[typtype as string] ?? 'pseudo');
   return {
     oid: oid as string,

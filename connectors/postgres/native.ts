@@ -72,7 +72,12 @@ export function logicalType(oid: string, types: PgTypes): LogicalType {
       return 'text';
     case 'composite':
       return {
-        struct: type.attributes.map(({ name, type: of, text }) => ({ name, type: logicalType(of, types), nullable: true, native: { system: 'postgres', type: text } })),
+        struct: type.attributes.map(({ name, type: of, text }) => ({
+          name,
+          type: logicalType(of, types),
+          nullable: true,
+          native: { system: 'postgres', type: text },
+        })),
       };
     case 'base':
       if (type.schema === 'pg_catalog') return BASE[type.name] ?? 'unknown';
@@ -85,7 +90,10 @@ export function logicalType(oid: string, types: PgTypes): LogicalType {
 }
 
 /** The field of a column. `text` is format_type with the column's modifier: `numeric(10,2)`. */
-export function columnField(column: { readonly name: string; readonly type: string; readonly text: string; readonly nullable: boolean }, types: PgTypes): Field {
+export function columnField(
+  column: { readonly name: string; readonly type: string; readonly text: string; readonly nullable: boolean },
+  types: PgTypes,
+): Field {
   const { name, type, text, nullable } = column;
   return { name, type: logicalType(type, types), nullable, native: nativeType(type, text, types) };
 }
@@ -118,9 +126,11 @@ export function defineStatements(oid: string, types: PgTypes): string[] {
 
 function createType(type: PgType): string | null {
   const name = `${quoteIdentifier(type.schema)}.${quoteIdentifier(type.name)}`;
-  if (type.extension !== null) return `create extension if not exists ${quoteIdentifier(type.extension)} schema ${quoteIdentifier(type.schema)}`;
+  if (type.extension !== null)
+    return `create extension if not exists ${quoteIdentifier(type.extension)} schema ${quoteIdentifier(type.schema)}`;
   if (type.kind === 'enum') return `create type ${name} as enum (${type.labels.map(quoteText).join(', ')})`;
   if (type.kind === 'domain') return `create domain ${name} as ${type.ofText}${type.clauses}`;
-  if (type.kind === 'composite') return `create type ${name} as (${type.attributes.map((attribute) => `${quoteIdentifier(attribute.name)} ${attribute.text}`).join(', ')})`;
+  if (type.kind === 'composite')
+    return `create type ${name} as (${type.attributes.map((attribute) => `${quoteIdentifier(attribute.name)} ${attribute.text}`).join(', ')})`;
   return null; // ranges and types in C: a person has to make them
 }

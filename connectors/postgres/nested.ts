@@ -33,7 +33,8 @@ export function parseArray(text: string, delimiter = ','): (string | null)[] {
 /** The attributes of a composite; NULL is null, the empty text is "". */
 export function parseComposite(text: string): (string | null)[] {
   const end = text.length - 1;
-  if (text[0] !== '(' || text[end] !== ')') throw new TrueupError('E_RECORD_UNREADABLE', 'The server sent a text that is not a composite value.');
+  if (text[0] !== '(' || text[end] !== ')')
+    throw new TrueupError('E_RECORD_UNREADABLE', 'The server sent a text that is not a composite value.');
   const cells: (string | null)[] = [];
   let at = 1;
   while (at <= end) {

@@ -24,20 +24,32 @@ const tls = z
   .describe('TLS with these certificates.');
 
 export const options = z.strictObject({
-  url: z.string().optional().describe('postgres://user:password@host:port/database. Either this or the single members below; a member wins over its part of the URL.').meta({ secret: true }),
+  url: z
+    .string()
+    .optional()
+    .describe(
+      'postgres://user:password@host:port/database. Either this or the single members below; a member wins over its part of the URL.',
+    )
+    .meta({ secret: true }),
   host: z.string().optional().describe('Host name, address, or the folder of a Unix socket.'),
   port: z.int().min(1).max(65_535).optional().describe('Port; 5432 when neither this nor the URL names one.'),
   user: z.string().optional().describe('Role to log in as.'),
   password: z.string().optional().describe('Its password.').meta({ secret: true }),
   database: z.string().optional().describe('Database to connect to.'),
-  ssl: z.union([z.boolean(), tls]).optional().describe('TLS: true verifies the server, false forbids TLS; default: what the URL says with sslmode.'),
+  ssl: z
+    .union([z.boolean(), tls])
+    .optional()
+    .describe('TLS: true verifies the server, false forbids TLS; default: what the URL says with sslmode.'),
   schema: z.string().min(1).default('public').describe('Schema of streams and targets that name none.'),
   connectTimeout: duration('4s', 'How long a connection may take to be made, TLS and password included.'),
   statementTimeout: duration('0ms', 'How long one statement may take; 0ms: no limit. A read may rightly take as long as its target needs.'),
   lockTimeout: duration('1m', 'How long a statement may wait for a lock.'),
   fence: z
     .strictObject({
-      maxWait: duration('60s', 'How long a continuous run waits for open transactions before it names the one that blocks and reads on without waiting.'),
+      maxWait: duration(
+        '60s',
+        'How long a continuous run waits for open transactions before it names the one that blocks and reads on without waiting.',
+      ),
       margin: duration('1s', 'How far a fence stands before the clock of the database.'),
       maxSnapshot: duration('5m', 'How long one snapshot may be held, since it keeps VACUUM from its work.'),
     })
@@ -54,7 +66,15 @@ export interface ServerAddress {
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly database: string | undefined;
-  readonly ssl: boolean | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly rejectUnauthorized?: boolean; readonly checkServerIdentity?: () => undefined };
+  readonly ssl:
+    | boolean
+    | {
+        readonly ca?: string;
+        readonly cert?: string;
+        readonly key?: string;
+        readonly rejectUnauthorized?: boolean;
+        readonly checkServerIdentity?: () => undefined;
+      };
   /** `host:port/database`. */
   readonly address: string;
 }
@@ -63,19 +83,32 @@ export interface ServerAddress {
 export function resolveAddress(given: PostgresOptions): ServerAddress {
   const url = given.url === undefined ? null : parseUrl(given.url);
   const part = (text: string | null | undefined) => (text ? decodeURIComponent(text) : undefined);
-  const host = given.host ?? part(url?.searchParams.get('host')) ?? part(url?.hostname.replace(/^\[|\]$/g, '')) ?? process.env['PGHOST'] ?? 'localhost';
+  const host =
+    given.host ??
+    part(url?.searchParams.get('host')) ??
+    part(url?.hostname.replace(/^\[|\]$/g, '')) ??
+    process.env['PGHOST'] ??
+    'localhost';
   const port = given.port ?? Number(url?.port || url?.searchParams.get('port') || process.env['PGPORT'] || 5432);
   const user = given.user ?? part(url?.username) ?? process.env['PGUSER'];
   const database = given.database ?? part(url?.pathname.slice(1)) ?? process.env['PGDATABASE'] ?? user;
   const password = given.password ?? part(url?.password) ?? process.env['PGPASSWORD'];
-  const ssl = given.ssl === undefined ? urlTls(url?.searchParams.get('sslmode') ?? null) : typeof given.ssl === 'boolean' ? given.ssl : withoutUndefined(given.ssl);
+  const ssl =
+    given.ssl === undefined
+      ? urlTls(url?.searchParams.get('sslmode') ?? null)
+      : typeof given.ssl === 'boolean'
+        ? given.ssl
+        : withoutUndefined(given.ssl);
   return { host, port, user, password, database, ssl, address: `${host}:${port}/${database ?? ''}` };
 }
 
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw new TrueupError('E_CONFIG_INVALID', 'The `url` of a postgres connection is not a URL of the form postgres://user:password@host:port/database. Special characters in it are written as %XX.');
+    throw new TrueupError(
+      'E_CONFIG_INVALID',
+      'The `url` of a postgres connection is not a URL of the form postgres://user:password@host:port/database. Special characters in it are written as %XX.',
+    );
   }
   return url;
 }
