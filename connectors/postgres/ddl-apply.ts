@@ -34,6 +34,7 @@ async function lock(session: Session, signal: AbortSignal): Promise<void> {
 
 async function runStatement(session: Session, statement: string): Promise<void> {
   try {
+    if (await schemaExists(session, statement)) return;
     await session.query(statement);
   } catch (error) {
     if (!isTrueupError(error)) throw error;
@@ -45,4 +46,12 @@ async function runStatement(session: Session, statement: string): Promise<void> 
       statements: [statement],
     });
   }
+}
+
+/** `create schema if not exists` wants the privilege to create it even where it exists. */
+async function schemaExists(session: Session, statement: string): Promise<boolean> {
+  const name = /^create schema if not exists (.+)$/.exec(statement)?.[1];
+  if (name === undefined) return false;
+  const [row] = await session.query('select to_regnamespace($1)::text', [name]);
+  return (row?.[0] ?? null) !== null;
 }

@@ -32,7 +32,7 @@ async function lookUp(session: Session, texts: readonly string[]): Promise<Reado
 
 function planNative({ name, native }: Field, oid: string | null, types: PgTypes): NativePlan {
   const define = native?.define ?? [];
-  if (oid === null && define.length === 0) {
+  if (oid === null && !define.some((statement) => MAKES.test(statement) || statement.startsWith('create extension '))) {
     const message = `Field '${name}' has the type ${native?.type} in the source, which the target does not have and trueup cannot make. Create it there, or map the field to another type.`;
     return { statements: [], problems: [{ severity: 'error', code: 'E_DRIFT', message }] };
   }

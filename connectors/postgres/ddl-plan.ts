@@ -10,7 +10,7 @@ import { columnType, nativeText } from './ddl-type.ts';
 import { parseStreamName } from './quote.ts';
 import type { RelationName } from './quote.ts';
 import type { Session } from './session.ts';
-import { readTables } from './target-table.ts';
+import { readTables, tableOf } from './target-table.ts';
 import type { TargetTable } from './target-table.ts';
 
 export interface PlanRequest {
@@ -129,10 +129,6 @@ function refused(stream: TargetStream, problems: readonly Problem[]): TargetStre
     problems,
     dependsOn: [],
   };
-}
-
-export function tableOf(tables: readonly TargetTable[], relation: RelationName): TargetTable | undefined {
-  return tables.find((table) => table.relation.schema === relation.schema && table.relation.name === relation.name);
 }
 
 /** The streams of the job whose tables this one's foreign keys refer to. */

@@ -63,13 +63,14 @@ function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
-const SPECIAL = /[\\\t\n\r]/;
+const SPECIAL = /[\\\t\n\r\0]/;
 const SPECIALS = /[\\\t\n\r]/g;
 const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
-/** A value as it stands in a line of COPY's text format. */
-export function copyText(text: string): string {
-  return SPECIAL.test(text) ? text.replaceAll(SPECIALS, (char) => ESCAPED[char] as string) : text;
+/** A value as it stands in a line of COPY's text format; `null`: it holds a NUL, which no text of Postgres can. */
+export function copyText(text: string): string | null {
+  if (!SPECIAL.test(text)) return text;
+  return text.includes('\0') ? null : text.replaceAll(SPECIALS, (char) => ESCAPED[char] as string);
 }
 
 export const COPY_NULL = '\\N';

@@ -104,9 +104,10 @@ function lineOf({ batch, layout, into }: Segment, row: Row, index: number): Stag
     if (given === undefined && op !== OP.patch) throw refused(source, 'is absent, and a column cannot be: map it with a default');
     const text = given === undefined || given === null ? null : cellText(source, given);
     if (text === null && source.lane.key) throw refused(source, 'is part of the key and NULL');
-    if (text?.includes('\0')) throw refused(source, 'holds a NUL character, which PostgreSQL cannot store');
     if (given !== undefined && !source.lane.key) set.push(at);
-    cells += text === null ? `\t${COPY_NULL}` : `\t${copyText(text)}`;
+    const copied = text === null ? COPY_NULL : copyText(text);
+    if (copied === null) throw refused(source, 'holds a NUL character, which PostgreSQL cannot store');
+    cells += `\t${copied}`;
   }
   const staged = op === OP.patch ? patchGroup(into, set) : op === OP.delete ? STAGED.delete : STAGED.upsert;
   return { index, op: staged, line: `${index}\t${staged}${cells}\n` };
@@ -153,7 +154,7 @@ export function parentLines(layout: Layout, fields: readonly number[], parents: 
     const cells = layout.map((source, at) => {
       const cell = parent[fields.indexOf(at)];
       const text = cell === null || cell === undefined ? null : source.lane.fit.toText(cell, source.note);
-      return text === null ? COPY_NULL : copyText(text);
+      return text === null ? COPY_NULL : (copyText(text) ?? COPY_NULL);
     });
     return `-1\t${STAGED.parent}\t${cells.join('\t')}\n`;
   });

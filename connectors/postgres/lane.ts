@@ -7,18 +7,21 @@ import { laneTable } from './lane-table.ts';
 import type { LaneTable } from './lane-table.ts';
 import { noCounts, writeBatch } from './lane-write.ts';
 import type { Counts, Written } from './lane-write.ts';
+import { parseStreamName } from './quote.ts';
 import type { Session } from './session.ts';
 import { fence, fenced, writeChange } from './store-change.ts';
 import { forgetLane, registerLane } from './store-lease.ts';
 import type { StoreTables } from './store-schema.ts';
-import type { TargetTable } from './target-table.ts';
+import { readTables, tableOf } from './target-table.ts';
 import { BEGIN } from './transaction.ts';
 
 export interface LaneInit {
   /** Belongs to the lane from here on. */
   readonly session: Session;
   readonly owner: Owner;
-  readonly streams: readonly { readonly stream: TargetStream; readonly table: TargetTable | undefined }[];
+  readonly streams: readonly TargetStream[];
+  /** Of targets that name none. */
+  readonly defaultSchema: string;
   /** Where checkpoints go; `null`: they are kept elsewhere, and the lane writes rows only. */
   readonly store: StoreTables | null;
   /** The job's lease as the store has it now, asked on another connection. */
@@ -58,12 +61,14 @@ const ABANDONED = `set tcp_keepalives_idle to 30; set tcp_keepalives_interval to
 export async function openLane(init: LaneInit, signal: AbortSignal): Promise<Lane> {
   const { session, owner, store } = init;
   try {
-    const stages = init.streams.map(({ stream, table }, index) => stageOf(laneTable(stream, table), index));
-    await session.run(signal, async () => {
+    const stages = await session.run(signal, async () => {
+      const found = await laneTables(init);
       await session.query(DURABLE);
       await session.query(ABANDONED);
       if (store !== null) await registerLane(session, store, owner);
-      for (const { sql } of stages) await session.query(sql.createStage);
+      const made = found.map((lane, index): Stage => ({ lane, sql: laneSql(lane, index), fields: new WeakMap(), used: false }));
+      for (const { sql } of made) await session.query(sql.createStage);
+      return made;
     });
     return laneOver(init, new Map(stages.map((stage) => [stage.lane.stream.stream, stage])));
   } catch (error) {
@@ -72,8 +77,16 @@ export async function openLane(init: LaneInit, signal: AbortSignal): Promise<Lan
   }
 }
 
-function stageOf(lane: LaneTable, index: number): Stage {
-  return { lane, sql: laneSql(lane, index), fields: new WeakMap(), used: false };
+async function laneTables({ session, streams, defaultSchema }: LaneInit): Promise<LaneTable[]> {
+  const relations = streams.map(({ target }) => parseStreamName(target, defaultSchema));
+  const { tables } = await readTables(
+    session,
+    relations.filter((relation) => relation !== null),
+  );
+  return streams.map((stream, index) => {
+    const relation = relations[index] ?? null;
+    return laneTable(stream, relation === null ? undefined : tableOf(tables, relation));
+  });
 }
 
 function laneOver(init: LaneInit, stages: ReadonlyMap<string, Stage>): Lane {

@@ -144,3 +144,7 @@ function uniqueIndex(row: TextRow): UniqueIndex {
 function list(json: string | null | undefined): string[] {
   return json ? (JSON.parse(json) as string[]) : [];
 }
+
+export function tableOf(tables: readonly TargetTable[], relation: RelationName): TargetTable | undefined {
+  return tables.find((candidate) => candidate.relation.schema === relation.schema && candidate.relation.name === relation.name);
+}

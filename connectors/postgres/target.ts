@@ -1,20 +1,20 @@
 import type { ConnectorContext, Target } from '../../src/sdk.ts';
 import { STORE_SCHEMA, openCheckpoints } from './checkpoints.ts';
 import { applyPlan } from './ddl-apply.ts';
-import { planTarget, tableOf } from './ddl-plan.ts';
+import { planTarget } from './ddl-plan.ts';
 import { openLane } from './lane.ts';
 import type { PostgresOptions } from './options.ts';
-import { parseStreamName } from './quote.ts';
+import { postgresSource } from './source.ts';
 import { openSession, resolveServer, withSession } from './session.ts';
 import { readIdentity } from './server-facts.ts';
 import { storeTables } from './store-schema.ts';
-import { readTables } from './target-table.ts';
-import type { TargetTable } from './target-table.ts';
+import { targetReads } from './target-read.ts';
 
 /** Tables of a Postgres database, with the checkpoints of what is written in its schema `trueup`. */
 export function openPostgresTarget(options: PostgresOptions, context: ConnectorContext): Target {
   const server = resolveServer(options, context);
   const checkpoints = openCheckpoints({ server, schema: STORE_SCHEMA, atomic: true });
+  const tables = postgresSource({ server, pids: new Set() });
 
   return {
     identity: (signal) => withSession(server, { purpose: 'read', signal }, readIdentity),
@@ -28,37 +28,13 @@ export function openPostgresTarget(options: PostgresOptions, context: ConnectorC
     apply: (plan, signal) => withSession(server, { purpose: 'write', signal }, (session) => applyPlan(session, plan, signal)),
     openLane: async ({ owner, streams, checkpoints: kept }, signal) => {
       const session = await openSession(server, { purpose: 'write', signal });
-      const relations = streams.map((stream) => ({ stream, relation: parseStreamName(stream.target, options.schema) }));
-      const tables = await session
-        .run(
-          signal,
-          async () =>
-            (
-              await readTables(
-                session,
-                relations.flatMap(({ relation }) => relation ?? []),
-              )
-            ).tables,
-        )
-        .catch(async (error: unknown) => {
-          await session.close();
-          throw error;
-        });
-      const found = relations.map(({ stream, relation }): { stream: typeof stream; table: TargetTable | undefined } => ({
-        stream,
-        table: relation === null ? undefined : tableOf(tables, relation),
-      }));
-      return openLane(
-        {
-          session,
-          owner,
-          streams: found,
-          store: kept ? storeTables(STORE_SCHEMA) : null,
-          leaseOwner: (asked) => checkpoints.owner(owner.job, asked),
-        },
-        signal,
-      );
+      const store = kept ? storeTables(STORE_SCHEMA) : null;
+      const leaseOwner = (asked: AbortSignal) => checkpoints.owner(owner.job, asked);
+      return openLane({ session, owner, streams, defaultSchema: options.schema, store, leaseOwner }, signal);
     },
-    close: () => checkpoints.close(),
+    ...targetReads(tables),
+    close: async () => {
+      await Promise.all([checkpoints.close(), tables.close()]);
+    },
   };
 }
