@@ -304,7 +304,6 @@ describe('mistakes in expressions', () => {
     expect(problem('a'.repeat(20_000))).toContain('characters');
     expect(problem('('.repeat(5000))).not.toBe('no problem');
     expect(problem('!'.repeat(5000) + 'ok')).not.toBe('no problem');
-    expect(problem('payload.?a')).toContain('has(a.b)');
     expect(problem('tags.exists(1, true)')).toContain('name of a variable');
     expect(problem('tags.exists(t, t)')).toContain('must be a bool');
     try {

@@ -1,11 +1,10 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { knownNames } from '../../model/suggest.ts';
 import { openZone } from '../../model/zone.ts';
-import { ExpressionProblem, expressionFault } from './fault.ts';
+import { ExpressionProblem, expressionFault, typeProblem } from './fault.ts';
 import { FUNCTIONS } from './functions.ts';
 import type { FunctionOverload } from './overload.ts';
 import { MACROS, compileMacro } from './macros.ts';
-import { checkRange } from './operators.ts';
 import { compilePattern } from './pattern.ts';
 import type { Compile, Compiled, Run, Scope } from './scope.ts';
 import { hasMember } from './select.ts';
@@ -51,7 +50,7 @@ function compileHas(node: ASTNode, args: readonly ASTNode[], scope: Scope, compi
   if (select.op !== '.') throw new ExpressionProblem('has(…) takes a name inside something: has(payload.customer)', node.start);
   const object = compile(select.args[0], scope);
   const member = select.args[1];
-  if (object.type !== 'map' && object.type !== 'dyn') throw new ExpressionProblem(`has(…): a ${celTypeText(object.type)} has nothing inside`, node.start);
+  if (object.type !== 'map' && object.type !== 'dyn') throw typeProblem(`has(…): a ${celTypeText(object.type)} has nothing inside`, node.start);
   return { type: 'bool', run: (environment) => hasMember(object.run(environment), member) };
 }
 
@@ -61,7 +60,7 @@ function compileCoalesce(args: readonly Compiled[], start: number): Compiled {
   const [first = 'null'] = types;
   if (args.length === 0) throw new ExpressionProblem('coalesce(…) takes at least one argument', start);
   const type = types.every((other) => sameCelType(other, first)) ? first : types.includes('dyn') ? 'dyn' : null;
-  if (type === null) throw new ExpressionProblem(`coalesce(…) takes values of one type, not ${types.map(celTypeText).join(', ')}`, start);
+  if (type === null) throw typeProblem(`coalesce(…) takes values of one type, not ${types.map(celTypeText).join(', ')}`, start);
   const run: Run = (environment) => {
     for (const arg of args) {
       const value = arg.run(environment);
@@ -83,7 +82,7 @@ function compileMatches(args: readonly Compiled[], start: number): Compiled {
   const [text, pattern] = args;
   if (args.length !== 2 || text === undefined || pattern === undefined) throw new ExpressionProblem('matches takes a text and a pattern', start);
   if (typeof pattern.literal !== 'string') throw new ExpressionProblem('the pattern of matches must be written out in quotes', start);
-  if (text.type !== 'string' && text.type !== 'dyn' && text.type !== 'null') throw new ExpressionProblem(`matches needs a text, not ${celTypeText(text.type)}`, start);
+  if (text.type !== 'string' && text.type !== 'dyn' && text.type !== 'null') throw typeProblem(`matches needs a text, not ${celTypeText(text.type)}`, start);
   const match = literalPattern(pattern.literal, start);
   const run: Run = (environment) => {
     const value = text.run(environment);
@@ -106,12 +105,11 @@ function compileOverloads(name: string, style: 'function' | 'method', args: read
   const named = FUNCTIONS.get(name) ?? [];
   const overloads = named.filter((overload) => overload.style === 'both' || overload.style === style);
   if (overloads.length === 0) throw new ExpressionProblem(unknownFunction(name, style, named.length > 0), start);
-  for (const arg of args) checkRange(arg, start);
   checkZone(name, args, start);
   const types = args.map((arg) => arg.type);
   const fitting = overloads.filter((overload) => overload.params.length === types.length && overload.params.every((param, index) => accepts(param, types[index] as CelType)));
   const [first] = fitting;
-  if (first === undefined) throw new ExpressionProblem(noOverload(name, style, overloads, types), start);
+  if (first === undefined) throw typeProblem(noOverload(name, style, overloads, types), start);
   const runs = args.map((arg) => arg.run);
   const type = fitting.every((overload) => sameCelType(overload.returns, first.returns)) ? first.returns : 'dyn';
   const call = fitting.length === 1 && !types.some(isOpen) ? first.run : dispatcher(name, fitting);

@@ -8,7 +8,7 @@ import { cellReader } from '../row-context.ts';
 import type { RowContext } from '../row-context.ts';
 import { asBool, compileBinary, compileLogic, compileUnary } from './operators.ts';
 import { compileCall, compileMethod } from './calls.ts';
-import { ExpressionProblem } from './fault.ts';
+import { ExpressionProblem, typeProblem } from './fault.ts';
 import { celTypeOf, loaderOf } from './load.ts';
 import { compileIndex, compileSelect } from './select.ts';
 import { celTypeText, sameCelType } from './value.ts';
@@ -113,8 +113,11 @@ function compileNode(node: ASTNode, scope: Scope): Compiled {
     case '||':
     case '&&':
       return compileLogic(node.op, node.args.map((part) => compileNode(part, scope)), node.args.map((part) => part.start));
-    case '!_':
     case '-_':
+      // The lowest int has no positive counterpart, so its digits cannot be read alone.
+      if (node.args.op === 'value' && node.args.args === 2n ** 63n) return constant('int', -(2n ** 63n));
+      return compileUnary(node.op, compileNode(node.args, scope), node.start);
+    case '!_':
       return compileUnary(node.op, compileNode(node.args, scope), node.start);
     case '.?':
     case '[?]':
@@ -137,8 +140,7 @@ function compileLiteral(node: Extract<ASTNode, { op: 'value' }>): Compiled {
     case 'boolean':
       return constant('bool', value);
     case 'bigint':
-      // 2^63 itself is allowed for the minus sign before it; the sum of both is checked by the minus.
-      if (value > 2n ** 63n) throw new ExpressionProblem('the number is beyond 64 bits; write decimal("…")', node.start);
+      if (BigInt.asIntN(64, value) !== value) throw new ExpressionProblem('the number is beyond 64 bits; write decimal("…")', node.start);
       return constant('int', value);
     case 'number': {
       const asDecimal = parseDecimal(node.input.slice(node.start, node.end).trim());
@@ -167,17 +169,17 @@ function compileList(items: readonly Compiled[]): Compiled {
 
 function compileMap(entries: readonly (readonly [Compiled, Compiled, number])[]): Compiled {
   for (const [key, , start] of entries) {
-    if (key.type !== 'string') throw new ExpressionProblem(`the keys of a map must be text, not ${celTypeText(key.type)}`, start);
+    if (key.type !== 'string') throw typeProblem(`the keys of a map must be text, not ${celTypeText(key.type)}`, start);
   }
   return { type: 'map', run: (environment) => new Map(entries.map(([key, value]): [string, Value] => [String(key.run(environment)), value.run(environment)])) };
 }
 
 function compileChoice([condition, yes, no]: readonly Compiled[], start: number, end: number): Compiled {
   const [test, left, right] = [condition, yes, no] as [Compiled, Compiled, Compiled];
-  if (test.type !== 'bool' && test.type !== 'dyn' && test.type !== 'null') throw new ExpressionProblem(`the condition must be a bool, not ${celTypeText(test.type)}`, start);
+  if (test.type !== 'bool' && test.type !== 'dyn' && test.type !== 'null') throw typeProblem(`the condition must be a bool, not ${celTypeText(test.type)}`, start);
   const type = left.type === 'null' ? right.type : right.type === 'null' || sameCelType(left.type, right.type) ? left.type : left.type === 'dyn' || right.type === 'dyn' ? 'dyn' : null;
   if (type === null) {
-    throw new ExpressionProblem(`both results of '? :' must have one type, not ${celTypeText(left.type)} and ${celTypeText(right.type)}`, end);
+    throw typeProblem(`both results of '? :' must have one type, not ${celTypeText(left.type)} and ${celTypeText(right.type)}`, end);
   }
   const run: Run = (environment) => {
     const chosen = test.run(environment);

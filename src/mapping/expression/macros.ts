@@ -1,5 +1,5 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { ExpressionProblem, expressionFault } from './fault.ts';
+import { ExpressionProblem, expressionFault, typeProblem } from './fault.ts';
 import { asBool } from './operators.ts';
 import type { Compile, Compiled, Environment, Run, Scope } from './scope.ts';
 import { celTypeText, isList, typeOfValue } from './value.ts';
@@ -24,7 +24,7 @@ export function compileMacro({ name, receiver, args, start }: MacroCall, scope: 
   if (!expected.includes(compiled.length)) throw new ExpressionProblem(`${name}(…) takes a variable and ${expected.join(' or ')} expression${expected.length > 1 ? 's' : ''}`, start);
   const condition = name === 'map' && compiled.length === 1 ? null : (compiled[0] as Compiled);
   if (condition !== null && condition.type !== 'bool' && condition.type !== 'dyn' && condition.type !== 'null') {
-    throw new ExpressionProblem(`the condition of ${name}(…) must be a bool, not ${celTypeText(condition.type)}`, (bodies[0] as ASTNode).start);
+    throw typeProblem(`the condition of ${name}(…) must be a bool, not ${celTypeText(condition.type)}`, (bodies[0] as ASTNode).start);
   }
   const last = compiled.at(-1) as Compiled;
   const loop: Loop = { items: receiver.run, slot: inner.slot, test: condition?.run ?? null };
@@ -92,7 +92,7 @@ function elementType(type: CelType, name: string, start: number): CelType {
   if (typeof type !== 'string') return type.list;
   if (type === 'map') return 'string';
   if (type === 'dyn' || type === 'null') return 'dyn';
-  throw new ExpressionProblem(`${name}(…) needs a list, not ${celTypeText(type)}`, start);
+  throw typeProblem(`${name}(…) needs a list, not ${celTypeText(type)}`, start);
 }
 
 function innerScope(scope: Scope, variable: string, type: CelType): { readonly scope: Scope; readonly slot: number } {

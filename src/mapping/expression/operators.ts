@@ -1,6 +1,6 @@
 import { arithmetic, checkedInt, dynamicArithmetic } from './arithmetic.ts';
 import type { ArithmeticOperator } from './arithmetic.ts';
-import { ExpressionProblem, expressionFault } from './fault.ts';
+import { expressionFault, typeProblem } from './fault.ts';
 import { celTypeText, compareValues, equalValues, isList, isNumeric, sameCelType, typeOfValue } from './value.ts';
 import type { CelType, Duration, Value } from './value.ts';
 import type { Compiled, Run } from './scope.ts';
@@ -21,7 +21,7 @@ function isBoolish(type: CelType): boolean {
 export function compileLogic(operator: '&&' | '||', [a, b]: readonly Compiled[], starts: readonly number[]): Compiled {
   const [left, right] = [a, b] as [Compiled, Compiled];
   for (const [index, side] of [left, right].entries()) {
-    if (!isBoolish(side.type)) throw new ExpressionProblem(`'${operator}' needs a bool on both sides, not ${celTypeText(side.type)}`, starts[index] as number);
+    if (!isBoolish(side.type)) throw typeProblem(`'${operator}' needs a bool on both sides, not ${celTypeText(side.type)}`, starts[index] as number);
   }
   const deciding = operator === '||';
   const run: Run = (environment) => {
@@ -45,11 +45,11 @@ export function compileLogic(operator: '&&' | '||', [a, b]: readonly Compiled[],
 
 export function compileUnary(operator: '!_' | '-_', operand: Compiled, start: number): Compiled {
   if (operator === '!_') {
-    if (!isBoolish(operand.type)) throw new ExpressionProblem(`'!' needs a bool, not ${celTypeText(operand.type)}`, start);
+    if (!isBoolish(operand.type)) throw typeProblem(`'!' needs a bool, not ${celTypeText(operand.type)}`, start);
     return { type: 'bool', run: notNull(operand.run, (value) => !asBool(value, "what follows '!'")) };
   }
   const { type, literal, asDecimal } = operand;
-  if (!isNumeric(type) && type !== 'duration' && type !== 'dyn' && type !== 'null') throw new ExpressionProblem(`'-' needs a number, not ${celTypeText(type)}`, start);
+  if (!isNumeric(type) && type !== 'duration' && type !== 'dyn' && type !== 'null') throw typeProblem(`'-' needs a number, not ${celTypeText(type)}`, start);
   if (literal !== undefined && literal !== null) {
     const negated = negative(literal);
     return { type, run: () => negated, literal: negated, ...(asDecimal === undefined ? {} : { asDecimal: { digits: -asDecimal.digits, scale: asDecimal.scale } }) };
@@ -78,8 +78,6 @@ function negative(value: Value): Value {
 type BinaryOperator = ArithmeticOperator | '==' | '!=' | '<' | '<=' | '>' | '>=' | 'in';
 
 export function compileBinary(operator: BinaryOperator, a: Compiled, b: Compiled, start: number): Compiled {
-  checkRange(a, start);
-  checkRange(b, start);
   const [left, right] = asDecimals(a, b);
   switch (operator) {
     case '==':
@@ -97,11 +95,6 @@ export function compileBinary(operator: BinaryOperator, a: Compiled, b: Compiled
   }
 }
 
-/** 2^63 may be written only behind a minus. */
-export function checkRange({ literal }: Compiled, start: number): void {
-  if (typeof literal === 'bigint' && BigInt.asIntN(64, literal) !== literal) throw new ExpressionProblem('the number is beyond 64 bits; write decimal("…")', start);
-}
-
 /** A number that is written with a point is the decimal that is written, where it meets a decimal or what is inside json. */
 function asDecimals(a: Compiled, b: Compiled): readonly [Compiled, Compiled] {
   return [meeting(a, b.type), meeting(b, a.type)];
@@ -114,8 +107,8 @@ function meeting(side: Compiled, other: CelType): Compiled {
   return { type: 'decimal', run: () => asDecimal, literal: asDecimal };
 }
 
-function mismatch(operator: string, left: CelType, right: CelType, start: number): ExpressionProblem {
-  return new ExpressionProblem(`there is no ${celTypeText(left)} ${operator} ${celTypeText(right)}${hint(operator, left, right)}`, start);
+function mismatch(operator: string, left: CelType, right: CelType, start: number): Error {
+  return typeProblem(`there is no ${celTypeText(left)} ${operator} ${celTypeText(right)}${hint(operator, left, right)}`, start);
 }
 
 function hint(operator: string, left: CelType, right: CelType): string {

@@ -1,4 +1,4 @@
-import { ExpressionProblem, expressionFault } from './fault.ts';
+import { expressionFault, typeProblem } from './fault.ts';
 import type { Compiled } from './scope.ts';
 import { celTypeText, isList, typeOfValue } from './value.ts';
 import type { Value } from './value.ts';
@@ -6,7 +6,7 @@ import type { Value } from './value.ts';
 /** `object.name`. A name that is not there is a fault (`has(object.name)` asks); NULL has only NULL inside. */
 export function compileSelect(object: Compiled, name: string, start: number): Compiled {
   if (object.type !== 'map' && object.type !== 'dyn' && object.type !== 'null') {
-    throw new ExpressionProblem(`'.${name}': a ${celTypeText(object.type)} has nothing inside`, start);
+    throw typeProblem(`'.${name}': a ${celTypeText(object.type)} has nothing inside`, start);
   }
   const { run } = object;
   return { type: 'dyn', run: (environment) => selected(run(environment), name) };
@@ -29,10 +29,10 @@ export function hasMember(object: Value, name: string): boolean {
 export function compileIndex(container: Compiled, index: Compiled, start: number): Compiled {
   const { type } = container;
   const isListType = typeof type !== 'string';
-  if (!isListType && type !== 'map' && type !== 'dyn' && type !== 'null') throw new ExpressionProblem(`a ${celTypeText(type)} has nothing inside`, start);
+  if (!isListType && type !== 'map' && type !== 'dyn' && type !== 'null') throw typeProblem(`a ${celTypeText(type)} has nothing inside`, start);
   const wanted = isListType ? 'int' : type === 'map' ? 'string' : null;
   if (wanted !== null && index.type !== wanted && index.type !== 'dyn' && index.type !== 'null') {
-    throw new ExpressionProblem(`what stands in '[…]' must be ${wanted}, not ${celTypeText(index.type)}`, start);
+    throw typeProblem(`what stands in '[…]' must be ${wanted}, not ${celTypeText(index.type)}`, start);
   }
   return {
     type: isListType ? type.list : 'dyn',

@@ -1,0 +1,72 @@
+import { jsonToCell, parsedJson } from '../model/cell-json.ts';
+import type { Cell } from '../model/cell.ts';
+import type { ExactJson } from '../model/exact-json.ts';
+import type { LogicalType } from '../model/logical-type.ts';
+import { fieldIndex } from '../model/shape.ts';
+import type { Shape } from '../model/shape.ts';
+
+/** `a.b\.c` → `['a', 'b.c']`: dots part the names, a dot inside a name is written `\.`. */
+export function splitPath(text: string): string[] {
+  return text.split(/(?<!\\)\./).map((part) => part.replaceAll('\\.', '.'));
+}
+
+/** The field and the way into it; a text that is the name of a field as a whole is that field. */
+export function sourceValue(text: string, source: Shape): { readonly from: string; readonly path: readonly string[] } {
+  const [from = '', ...path] = splitPath(text);
+  return path.length > 0 && fieldIndex(source, from) < 0 && fieldIndex(source, text) >= 0 ? { from: text, path: [] } : { from, path };
+}
+
+/** One step into a struct, a list or json. */
+type Step = { readonly into: 'cell'; readonly index: number } | { readonly into: 'json'; readonly names: readonly string[] };
+
+export interface Inside {
+  /** The type of what is there: `json` from the first step into json on. */
+  readonly type: LogicalType;
+  readonly steps: readonly Step[];
+}
+
+/** Follows a path through a type. A text says why it cannot be followed. */
+export function insideType(type: LogicalType, path: readonly string[]): Inside | string {
+  const steps: Step[] = [];
+  let current = type;
+  for (const [depth, name] of path.entries()) {
+    if (current === 'json') return { type: 'json', steps: [...steps, { into: 'json', names: path.slice(depth) }] };
+    const next = stepInto(current, name);
+    if (next === null) return `there is nothing named '${name}' inside`;
+    steps.push({ into: 'cell', index: next.index });
+    current = next.type;
+  }
+  return { type: current, steps };
+}
+
+function stepInto(type: LogicalType, name: string): { readonly index: number; readonly type: LogicalType } | null {
+  if (typeof type === 'string') return null;
+  if ('list' in type) return /^\d{1,9}$/.test(name) ? { index: Number(name), type: type.list } : null;
+  const index = type.struct.findIndex((field) => field.name === name);
+  return index < 0 ? null : { index, type: (type.struct[index] as { type: LogicalType }).type };
+}
+
+/**
+ * What lies at the steps, as a cell of `as` where they lead into json, else of the type that is there. What is not there is NULL.
+ *
+ * @throws {TrueupError} `E_RECORD_VALUE` or `E_RECORD_LOSS`
+ */
+export function followSteps(cell: Cell, steps: readonly Step[], as: LogicalType, place: string): Cell {
+  let current = cell;
+  for (const step of steps) {
+    if (current === null || current === undefined) return current;
+    if (step.into === 'json') return jsonToCell(as, jsonAt(parsedJson(current as string, place), step.names), place);
+    current = (current as readonly Cell[])[step.index] ?? null;
+  }
+  return current;
+}
+
+function jsonAt(json: ExactJson, names: readonly string[]): ExactJson {
+  let current = json;
+  for (const name of names) {
+    if (current instanceof Map) current = (current as ReadonlyMap<string, ExactJson>).get(name) ?? null;
+    else if (Array.isArray(current) && /^\d{1,9}$/.test(name)) current = (current as readonly ExactJson[])[Number(name)] ?? null;
+    else return null;
+  }
+  return current;
+}
