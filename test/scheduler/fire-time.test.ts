@@ -6,7 +6,7 @@ import { nextFireTime } from '../../src/scheduler/fire-time.ts';
 /** The next turns after an instant, in UTC to the second. */
 function turns(cron: string, timezone: string, after: string, count: number): string[] {
   const found: string[] = [];
-  for (let at = new Date(after); found.length < count; ) {
+  for (let at = new Date(after); found.length < count;) {
     at = nextFireTime(cron, timezone, at);
     found.push(at.toISOString().replace('.000Z', 'Z'));
   }
@@ -37,13 +37,24 @@ describe('the next turn of a job', () => {
   });
 
   it('comes right after the gap when clocks go forward over its time, and once that day', () => {
-    expect(turns('30 2 * * *', 'Europe/Berlin', '2026-03-28T00:00:00Z', 3)).toEqual(['2026-03-28T01:30:00Z', '2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z']);
-    expect(turns('0,15,30,45 2 * * *', 'Europe/Berlin', '2026-03-29T00:00:00Z', 2)).toEqual(['2026-03-29T01:00:00Z', '2026-03-30T00:00:00Z']);
+    expect(turns('30 2 * * *', 'Europe/Berlin', '2026-03-28T00:00:00Z', 3)).toEqual([
+      '2026-03-28T01:30:00Z',
+      '2026-03-29T01:00:00Z',
+      '2026-03-30T00:30:00Z',
+    ]);
+    expect(turns('0,15,30,45 2 * * *', 'Europe/Berlin', '2026-03-29T00:00:00Z', 2)).toEqual([
+      '2026-03-29T01:00:00Z',
+      '2026-03-30T00:00:00Z',
+    ]);
     expect(turns('0 3 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', 2)).toEqual(['2026-03-29T01:00:00Z', '2026-03-30T01:00:00Z']);
   });
 
   it('comes once when clocks go back over its time, in the first of the two hours', () => {
-    expect(turns('30 2 * * *', 'Europe/Berlin', '2026-10-24T00:00:00Z', 3)).toEqual(['2026-10-24T00:30:00Z', '2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z']);
+    expect(turns('30 2 * * *', 'Europe/Berlin', '2026-10-24T00:00:00Z', 3)).toEqual([
+      '2026-10-24T00:30:00Z',
+      '2026-10-25T00:30:00Z',
+      '2026-10-26T01:30:00Z',
+    ]);
     // Asked within the second of them, as after a restart.
     expect(turns('30 2 * * *', 'Europe/Berlin', '2026-10-25T01:10:00Z', 1)).toEqual(['2026-10-26T01:30:00Z']);
     expect(turns('30 2,3 * * *', 'Europe/Berlin', '2026-10-25T01:10:00Z', 1)).toEqual(['2026-10-25T02:30:00Z']);
@@ -67,7 +78,17 @@ describe('the next turn of a job', () => {
   });
 
   it('every hour is every hour of real time, in any zone and on any day', () => {
-    const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'America/St_Johns', 'Africa/Casablanca', 'Asia/Kathmandu', 'Australia/Lord_Howe', 'Pacific/Chatham', 'Africa/Cairo'];
+    const zones = [
+      'UTC',
+      'Europe/Berlin',
+      'America/New_York',
+      'America/St_Johns',
+      'Africa/Casablanca',
+      'Asia/Kathmandu',
+      'Australia/Lord_Howe',
+      'Pacific/Chatham',
+      'Africa/Cairo',
+    ];
     const instant = fc.integer({ min: Date.UTC(2020, 0), max: Date.UTC(2035, 0) });
     fc.assert(
       fc.property(fc.constantFrom(...zones), instant, (zone, after) => {
