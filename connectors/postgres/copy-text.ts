@@ -33,9 +33,7 @@ export function lineSplitter(maxBytes: number): LineSplitter {
     size += part.length;
     if (oversized === 0 && size <= maxBytes) return;
     oversized += oversized === 0 ? size : part.length;
-    const kept = Buffer.concat(parts).subarray(-TAIL_BYTES);
-    parts = [kept];
-    size = kept.length;
+    while (size - (parts[0] as Buffer).length >= TAIL_BYTES) size -= (parts.shift() as Buffer).length;
   };
   const take = (): Line => {
     const text = parts.length === 1 ? (parts[0] as Buffer).toString() : Buffer.concat(parts).toString();
@@ -52,7 +50,7 @@ export function lineSplitter(maxBytes: number): LineSplitter {
     push(chunk) {
       const last = chunk.lastIndexOf(10);
       if (last === -1) {
-        keep(Buffer.from(chunk));
+        keep(chunk);
         return [];
       }
       const lines: Line[] = [];
@@ -64,7 +62,7 @@ export function lineSplitter(maxBytes: number): LineSplitter {
         from = end + 1;
       }
       if (from <= last) for (const line of chunk.toString('utf8', from, last).split('\n')) lines.push(checked(line, maxBytes));
-      if (last + 1 < chunk.length) keep(Buffer.from(chunk.subarray(last + 1)));
+      if (last + 1 < chunk.length) keep(chunk.subarray(last + 1));
       return lines;
     },
   };
