@@ -22,6 +22,7 @@ describe('a state file that several processes use', () => {
         lines += 1;
         if (lines === 4) void sleep(Math.random() * 30).then(writer.kill);
       }
+      await writer.kill();
       const store = openSqliteState(file);
       const checkpoints = await store.list('orders', NEVER);
       const letters = await store.letters({ job: 'orders' }, NEVER);
