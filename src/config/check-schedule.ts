@@ -1,4 +1,4 @@
-import { validateDetailed } from 'node-cron';
+import { createTask, validateDetailed } from 'node-cron';
 import { didYouMean } from '../model/suggest.ts';
 import type { Finding } from './document.ts';
 import type { JobConfig } from './job-schema.ts';
@@ -35,6 +35,8 @@ export function checkCron(cron: string, path: Path): readonly Finding[] {
       message: `${quoted(cron)} is no schedule: ${quoted(value ?? cron)} is not valid as ${fieldName(field)}`,
     }));
   }
+  if (!everMatches(fields.slice(-3).join(' ')))
+    return [{ path, part: 'value', message: `${quoted(cron)} is no schedule: no day ever matches it` }];
   const [dayOfMonth, , dayOfWeek] = fields.slice(-3);
   const open = (field: string | undefined): boolean => field === '*' || field === '?';
   if (open(dayOfMonth) || open(dayOfWeek)) return [];
@@ -47,6 +49,15 @@ export function checkCron(cron: string, path: Path): readonly Finding[] {
       message: `the schedule restricts day of month (${dayOfMonth}) and day of week (${dayOfWeek}): it runs only on days where both match, unlike a crontab`,
     },
   ];
+}
+
+/** Within the 41 years after which a calendar with leap days has shown every weekday on every date. */
+function everMatches(days: string): boolean {
+  const task = createTask(`0 0 0 ${days}`, () => {}, { timezone: 'UTC' });
+  void task.destroy(); // It registers itself for good; only its matching is wanted.
+  const first = Date.UTC(2026, 0, 1);
+  for (let day = 0; day < 41 * 366; day++) if (task.match(new Date(first + day * 86_400_000))) return true;
+  return false;
 }
 
 function fieldName(field: string): string {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { parseMapping } from '../mapping/parse.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { MappingSource } from '../model/job.ts';
 import { didYouMean } from '../model/suggest.ts';
@@ -86,8 +87,9 @@ function checkMapping(
   source: MappingSource,
   surroundings: Surroundings,
 ): { readonly diagnostics: readonly Diagnostic[]; readonly secrets: readonly string[] } {
+  const { diagnostics } = parseMapping(source);
   const yaml = parseYaml(source.text, source.file, 'E_MAPPING_INVALID');
-  const { data, diagnostics } = yaml;
+  const { data } = yaml;
   const secrets: string[] = [];
   const unresolved: Diagnostic[] = [];
   for (const { value, path } of walk(data)) {

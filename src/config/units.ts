@@ -34,12 +34,17 @@ export function parseShare(text: string): number | null {
   return match === null ? null : Number(match[1]) / 100;
 }
 
+/** Of the JSON Schema: what an editor accepts, a reference included. The reference of the config tells the kinds apart by them. */
+export const DURATION_PATTERN = String.raw`^(\d+(\.\d+)?(ms|s|m|h|d))+$|^\$\{`;
+export const SIZE_PATTERN = String.raw`^\d+(\.\d+)? ?([KMGkmg][Ii]?)?[Bb]$|^\$\{`;
+export const SHARE_PATTERN = String.raw`^\d+(\.\d+)? ?%$|^\$\{`;
+
 /** A duration between two durations, both included. Decodes to milliseconds. */
 export function duration(limits: { readonly min: string; readonly max: string }): z.ZodType<number, string> {
   const [min, max] = [parseDuration(limits.min) ?? 0, parseDuration(limits.max) ?? MAX_DURATION_MS];
   return z
     .string({ error: 'must be a duration with its unit, such as 500ms, 10s or 5m' })
-    .meta({ pattern: String.raw`^(\d+(\.\d+)?(ms|s|m|h|d))+$|^\$\{` })
+    .meta({ pattern: DURATION_PATTERN })
     .transform((text, context) => {
       const ms = parseDuration(text);
       if (ms !== null && ms >= min && ms <= max) return ms;
@@ -52,21 +57,19 @@ export function duration(limits: { readonly min: string; readonly max: string })
 /** A size between two sizes, both included; a plain number counts bytes. Decodes to bytes. */
 export function byteSize(limits: { readonly min: string; readonly max: string }): z.ZodType<number, string | number> {
   const [min, max] = [parseByteSize(limits.min) ?? 0, parseByteSize(limits.max) ?? Number.MAX_SAFE_INTEGER];
-  return z
-    .union([z.string().meta({ pattern: String.raw`^\d+(\.\d+)? ?([KMGkmg][Ii]?)?[Bb]$|^\$\{` }), z.number()])
-    .transform((written, context) => {
-      const bytes = typeof written === 'number' ? written : parseByteSize(written);
-      if (bytes !== null && Number.isInteger(bytes) && bytes >= min && bytes <= max) return bytes;
-      const wanted = bytes === null ? 'must be a size such as 8MiB or 128MB' : `must be between ${limits.min} and ${limits.max}`;
-      context.issues.push({ code: 'custom', input: written, message: wanted, params: { shows: true } });
-      return z.NEVER;
-    });
+  return z.union([z.string().meta({ pattern: SIZE_PATTERN }), z.number()]).transform((written, context) => {
+    const bytes = typeof written === 'number' ? written : parseByteSize(written);
+    if (bytes !== null && Number.isInteger(bytes) && bytes >= min && bytes <= max) return bytes;
+    const wanted = bytes === null ? 'must be a size such as 8MiB or 128MB' : `must be between ${limits.min} and ${limits.max}`;
+    context.issues.push({ code: 'custom', input: written, message: wanted, params: { shows: true } });
+    return z.NEVER;
+  });
 }
 
 /** A share of a whole: `0.05` or `5%`. Decodes to a number between 0 and 1. */
 export function share(): z.ZodType<number, string | number> {
   return z
-    .union([z.string().meta({ pattern: String.raw`^\d+(\.\d+)? ?%$|^\$\{` }), z.number().meta({ minimum: 0, maximum: 1 })])
+    .union([z.string().meta({ pattern: SHARE_PATTERN }), z.number().meta({ minimum: 0, maximum: 1 })])
     .transform((written, context) => {
       const value = typeof written === 'number' ? written : parseShare(written);
       if (value !== null && value >= 0 && value <= 1) return value;

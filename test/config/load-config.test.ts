@@ -210,6 +210,7 @@ defaults:
     ],
     ['a wrong default time zone', `defaults: { timezone: Mars }\n${HEAD}    streams: [{ from: a }]`, /1:23 .*unknown time zone 'Mars'/],
     ['an impossible day', `${HEAD}    schedule: "0 0 30 2 *"\n    streams: [{ from: a }]`, /day of month/],
+    ['a day that never comes', `${HEAD}    schedule: "0 0 L-30 2 *"\n    streams: [{ from: a }]`, /no day ever matches/],
     ['an endless range', `${HEAD}    schedule: "0-999999999 * * * *"\n    streams: [{ from: a }]`, /numbers above 59/],
     ['a minute too many', `${HEAD}    schedule: "60 * * * *"\n    streams: [{ from: a }]`, /'60' is not valid as minute/],
     ['a shifted state', `state: mysql://x\n${HEAD}    streams: [{ from: a }]`, /1:8 .*'state' must be/],
