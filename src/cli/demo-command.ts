@@ -8,6 +8,7 @@ import type { Outcome } from './outcome.ts';
 import type { Session } from './session.ts';
 import { durationText, countText } from './text/quantity.ts';
 import type { Style } from './text/style.ts';
+import { wrapLines } from './text/width.ts';
 
 const SIZE = { customers: 20_000, orders: 200_000 };
 
@@ -85,7 +86,8 @@ function storyTo({ flags, stdout, screen, view, screenStyle }: Session): Story {
       screen.panel([]);
       if (flags.json === true) return;
       scene++;
-      stdout.write([`${view.style.bold(`${scene}  ${heading}`)}`, ...facts.map((fact) => `   ${fact}`), '', ''].join('\n'));
+      const text = [view.style.bold(`${scene}  ${heading}`), ...facts.map((fact) => `   ${fact}`), '', ''].join('\n');
+      stdout.write(view.width === null ? text : wrapLines(text, view.width));
     },
   };
 }

@@ -14,6 +14,7 @@ import { openStdout } from './stdout.ts';
 import type { Stdout } from './stdout.ts';
 import { styleFor } from './text/style.ts';
 import type { Style } from './text/style.ts';
+import { wrapLines } from './text/width.ts';
 import { diagnosticText } from '../model/diagnostic.ts';
 
 /** The process, as the command line sees it. */
@@ -86,7 +87,7 @@ async function openSession(io: Io, flags: GlobalFlags): Promise<{ readonly sessi
 function printOutcome({ flags, stdout, view }: Session, outcome: Outcome): void {
   if (flags.json === true) return stdout.write(`${documentText(outcome.document)}\n`);
   const text = outcome.text(view);
-  if (text !== '') stdout.write(`${text}\n`);
+  if (text !== '') stdout.write(`${view.width === null ? text : wrapLines(text, view.width)}\n`);
 }
 
 /** BigInt keys of records have no JSON form of their own: their digits as a string lose nothing. */
@@ -98,7 +99,7 @@ function printFailure(session: Session, command: string, failure: Failure): void
   const { flags, stdout, screen, screenStyle: style, log } = session;
   if (flags.json === true) stdout.write(`${documentText(failureDocument(command, failure))}\n`);
   if (!screen.isTerminal || flags.logLevel !== undefined) return logFailure(log, flags, failure);
-  for (const line of failureLines(failure, style)) screen.line(line);
+  for (const line of failureLines(failure, style)) screen.line(wrapLines(line, screen.columns()));
 }
 
 function logFailure(log: Log, flags: GlobalFlags, failure: Failure): void {

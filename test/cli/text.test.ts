@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesText, countText, durationText } from '../../src/cli/text/quantity.ts';
 import { PLAIN, styleFor } from '../../src/cli/text/style.ts';
 import { tableText } from '../../src/cli/text/table.ts';
-import { displayWidth, printable, singleLine, truncate } from '../../src/cli/text/width.ts';
+import { displayWidth, printable, singleLine, truncate, wrapLines } from '../../src/cli/text/width.ts';
 
 describe('cli: width of text', () => {
   it.each([
@@ -32,6 +32,24 @@ describe('cli: width of text', () => {
   it('shows control characters and direction overrides instead of obeying them', () => {
     expect(printable('a\u001b[31mb\u0007\u202ec')).toBe('a\\x1b[31mb\\x07\\u202ec');
     expect(singleLine('two\n  lines')).toBe('two lines');
+  });
+});
+
+describe('cli: lines that are too long for a terminal', () => {
+  it('break at spaces and go on under the text behind their label', () => {
+    expect(wrapLines('  guarantee  late commits delivered', 30)).toBe('  guarantee  late commits\n             delivered');
+    expect(wrapLines('one two three', 9)).toBe('one two\n  three');
+  });
+
+  it('count what is seen, not the colours', () => {
+    const line = `\u001b[31merror\u001b[39m one two`;
+    expect(wrapLines(line, 13)).toBe(line);
+    expect(wrapLines(line, 12)).toBe('\u001b[31merror\u001b[39m one\n  two');
+  });
+
+  it('leave long words and JSON whole', () => {
+    expect(wrapLines('abcdefghijkl', 5)).toBe('abcdefghijkl');
+    expect(wrapLines('  {"a": "b c d e f"}', 8)).toBe('  {"a": "b c d e f"}');
   });
 });
 

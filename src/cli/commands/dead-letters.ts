@@ -78,12 +78,25 @@ async function list(
 ): Promise<Outcome> {
   if (job !== undefined) requireJobs(app, [job]);
   const letters = await app.letters({ ...(job === undefined ? {} : { job }), ...streamOf(flags) }, signals.stop);
-  return { exitCode: 0, document: { command: 'dead-letters list', exitCode: 0, letters }, text: (view) => letterTable(letters, view) };
+  return {
+    exitCode: 0,
+    document: { command: 'dead-letters list', exitCode: 0, letters: letters.map(withTypedKey) },
+    text: (view) => letterTable(letters, view),
+  };
 }
 
 async function show(session: Session, app: App, wanted: Wanted): Promise<Outcome> {
   const letters = await chosen(session, app, wanted);
-  return { exitCode: 0, document: { command: 'dead-letters show', exitCode: 0, letters }, text: (view) => letterDetails(letters, view) };
+  return {
+    exitCode: 0,
+    document: { command: 'dead-letters show', exitCode: 0, letters: letters.map(withTypedKey) },
+    text: (view) => letterDetails(letters, view),
+  };
+}
+
+/** Keys as they are typed on the command line. */
+function withTypedKey(letter: Letter): Letter {
+  return { ...letter, key: keyText(letter.key) };
 }
 
 async function replay(session: Session, app: App, wanted: Wanted): Promise<Outcome> {

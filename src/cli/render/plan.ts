@@ -4,7 +4,7 @@ import { countText, plural } from '../text/quantity.ts';
 import type { Style } from '../text/style.ts';
 import { tableText } from '../text/table.ts';
 import { singleLine } from '../text/width.ts';
-import { guaranteeLines } from './guarantee.ts';
+import { assumptionLines, guaranteeLine } from './guarantee.ts';
 import { indented, problemLines, statementLines } from './problem.ts';
 
 export function planText(report: PlanReport, view: View): string {
@@ -29,7 +29,8 @@ function streamText(stream: StreamPlanReport, view: View): string {
     singleLine(facts),
     ...fieldLines(stream, view),
     ...(stream.statements.length === 0 ? [] : [style.dim('statements'), ...statementLines(stream.statements)]),
-    ...guaranteeLines(stream.guarantee, style),
+    guaranteeLine(stream.guarantee, style),
+    ...assumptionLines(stream.guarantee, style),
     ...stream.problems.flatMap((problem) => problemLines(problem, style)),
     ...sampleLines(stream, view),
   ];

@@ -5,7 +5,7 @@ import type { Style } from '../text/style.ts';
 import { tableText } from '../text/table.ts';
 import type { Column } from '../text/table.ts';
 import { singleLine } from '../text/width.ts';
-import { guaranteeLines } from './guarantee.ts';
+import { guaranteeLine } from './guarantee.ts';
 import { errorLines, indented } from './problem.ts';
 
 /** `run`, `backfill`, `copy` and `replay` for people. */
@@ -27,7 +27,7 @@ function jobText(job: JobReport, report: RunReport, view: View): string {
       2,
     ),
   );
-  if (job.guarantee !== undefined) lines.push(...indented(guaranteeLines(job.guarantee, style), 2));
+  if (job.guarantee !== undefined) lines.push(...indented([guaranteeLine(job.guarantee, style)], 2));
   if (job.error !== undefined) lines.push(...indented(errorLines(job.error, style), 2));
   return `${lines.join('\n')}\n`;
 }

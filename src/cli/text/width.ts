@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const ASCII = /^[\x20-\x7e]*$/;
 const INVISIBLE = /^[\p{M}\p{Cf}\p{Zl}\p{Zp}\p{Cc}]/u;
@@ -54,4 +56,32 @@ export function printable(text: string): string {
 /** The same on one line. */
 export function singleLine(text: string): string {
   return printable(text.replace(/\s*\r?\n\s*/g, ' '));
+}
+
+/**
+ * Breaks lines that are wider than a terminal at spaces. What follows is indented as far as the first column of text behind a label
+ * (`guarantee  …`), else two deeper than the line. Colours may run across a break. Tables, JSON and words without spaces stay as they are.
+ */
+export function wrapLines(text: string, width: number): string {
+  return text
+    .split('\n')
+    .flatMap((line) => wrapLine(line, width))
+    .join('\n');
+}
+
+function wrapLine(line: string, width: number): string[] {
+  const bare = stripVTControlCharacters(line);
+  if (displayWidth(bare) <= width || bare.trimStart().startsWith('{')) return [line];
+  const label = /^ *\S+ {2,}/.exec(bare)?.[0] ?? `${/^ */.exec(bare)?.[0] ?? ''}  `;
+  const indent = ' '.repeat(Math.min(displayWidth(label), Math.floor(width / 2)));
+  const lines: string[] = [];
+  let current = '';
+  for (const piece of line.split(/(?<=\S)(?= )/)) {
+    const isFull = displayWidth(stripVTControlCharacters(current + piece)) > width;
+    if (isFull && current.trim() !== '') {
+      lines.push(current);
+      current = indent + piece.trimStart();
+    } else current += piece;
+  }
+  return [...lines, current];
 }
