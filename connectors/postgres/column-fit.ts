@@ -48,16 +48,30 @@ export function fitColumn(request: FitRequest): ColumnFit {
   const conversion = planConversion({ from: field.type, to: column.logical, onLoss, place });
   if (conversion.kind === 'impossible') return impossible(conversion.loss ?? '');
   const limit = columnLimit(column.baseText);
-  const parsed = column.logical === 'unknown' && native !== column.text;
+  const notation = notationLoss(column, native);
+  const isExact = conversion.kind === 'same' || conversion.kind === 'exact';
   return {
-    kind: conversion.kind === 'same' || conversion.kind === 'exact' ? (limit?.tight || parsed ? 'checked' : 'exact') : conversion.kind,
-    ...lossText(conversion.loss, limit, parsed ? `text that is no ${column.baseText}` : undefined),
+    kind: !isExact ? conversion.kind : (notation?.kind ?? (limit?.tight ? 'checked' : 'exact')),
+    ...lossText(conversion.loss, limit, notation?.loss),
     toText: (cell, note) => {
       const converted = conversion.convert(cell, note);
       const kept = limit === null || converted === null ? converted : settle(converted, { limit, onLoss, place, column, note });
       return kept === null || kept === undefined ? null : encode(kept);
     },
   };
+}
+
+/** Types that take any text. */
+const PLAIN_TEXT = /^(text|character( varying)?(\(\d+\))?|.*\bcitext)$/;
+
+/** The column's type reads text by rules of its own: some is refused, and json does not come back as it was written. */
+function notationLoss(
+  { logical, baseText }: TargetColumn,
+  native: string | null,
+): { readonly kind: 'checked' | 'lossy'; readonly loss: string } | null {
+  if (native === 'json' && baseText === 'jsonb') return { kind: 'lossy', loss: 'white space, order and repetition of keys' };
+  const isRead = logical === 'unknown' || (logical === 'text' && !PLAIN_TEXT.test(baseText));
+  return isRead ? { kind: 'checked', loss: `text that is no ${baseText}` } : null;
 }
 
 function impossible(loss: string): ColumnFit {

@@ -117,6 +117,11 @@ describeWithPostgres('the plan of the postgres target', () => {
     ['integer', 'text', 'text'],
     ['integer', 'numeric(10,2)', 'decimal'],
     ['boolean', 'integer', 'int32'],
+    ['jsonb', 'json', 'json'],
+    ['json', 'jsonb', 'json', 'fits'],
+    ['text', 'inet', 'unknown', 'fits'],
+    ['inet', 'text', 'text'],
+    ['cidr', 'inet', 'unknown'],
     ['name', 'text', 'text'],
     ['timestamp without time zone', 'timestamp with time zone', 'timestamptz'],
   ] as const)('looks whether a column of %s holds every %s', async (column, native, type, fits?: string) => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Lane, Target, TargetStream } from '../../../src/sdk.ts';
+import { decodedCell } from '../../../src/sdk.ts';
+import type { Batch, Lane, Target, TargetStream } from '../../../src/sdk.ts';
 import { createDatabase, describeWithPostgres } from '../../servers/postgres.ts';
 import type { TestDatabase } from '../../servers/postgres.ts';
 import {
@@ -163,6 +164,24 @@ describeWithPostgres('the lane of the postgres target', () => {
       expect(await marks()).toEqual([false, false]);
     },
   );
+
+  it('does not read back what is marked as deleted', async () => {
+    const stream = people({ onDelete: { mark: 'gone' } });
+    await prepare(target, [stream]);
+    const { lane } = await open(stream);
+    await write(lane, stream, [
+      ['upsert', 1n, 'a', 1, null],
+      ['upsert', 2n, 'b', 2, null],
+    ]);
+    await write(lane, stream, [['delete', 1n]]);
+    const read = async (batches: AsyncIterable<Batch> | undefined) => {
+      const found = await Array.fromAsync(batches ?? []);
+      expect(found.map((batch) => batch.stream)).toEqual(found.map(() => 'src'));
+      return found.flatMap(({ records }) => records.rows().map((row) => decodedCell(records, row, 0)));
+    };
+    expect(await read(target.scan?.({ stream, fields: ['id'], signal: never }))).toEqual([2n]);
+    expect(await read(target.fetchBy?.(stream, ['id'], [[1n], [2n]], never))).toEqual([2n]);
+  });
 
   it('creates the mark column where there is none', async () => {
     const stream = people({ onDelete: { mark: 'gone' } });
