@@ -81,7 +81,8 @@ describeWithPostgres('faults of the postgres target', () => {
       ]),
       never,
     );
-    expect(faults.map(({ index, code }) => [index, code]).sort()).toEqual([0, 2, 3, 4, 5].map((index) => [index, 'E_RECORD_VALUE']));
+    const byIndex = faults.toSorted((a, b) => a.index - b.index).map(({ index, code }) => [index, code]);
+    expect(byIndex).toEqual([0, 2, 3, 4, 5].map((index) => [index, 'E_RECORD_VALUE']));
     await lane.commit(nothing, never);
     expect(await ids()).toEqual([2]);
   });
