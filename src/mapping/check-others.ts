@@ -1,4 +1,4 @@
-import { planConversion } from '../model/conversion.ts';
+import { planJsonPart } from '../model/conversion.ts';
 import type { Field } from '../model/logical-type.ts';
 import { didYouMean } from '../model/suggest.ts';
 import type { CheckedField } from './checked-field.ts';
@@ -38,7 +38,7 @@ function intoField(context: CheckContext, { into, fields, others }: { readonly i
     report(context, { path: ['otherFields', 'into'], message: `'${into}' is a field of the mapping already` });
     return [];
   }
-  const impossible = others.find((field) => planConversion({ from: field.type, to: 'json', onLoss: 'error' }).kind === 'impossible');
+  const impossible = others.find((field) => planJsonPart({ from: field.type, onLoss: 'error' }).kind === 'impossible');
   if (impossible !== undefined) {
     report(context, { path: ['otherFields', 'into'], message: `field '${impossible.name}' cannot stand in json; list it under 'drop' or map it`, code: 'E_MAPPING_TYPE' });
     return [];

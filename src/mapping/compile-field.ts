@@ -1,7 +1,7 @@
 import { TrueupError, isTrueupError } from '../errors.ts';
 import { cellFromText, cellToText } from '../model/cell-text.ts';
 import type { Cell } from '../model/cell.ts';
-import { planConversion } from '../model/conversion.ts';
+import { planConversion, planJsonPart } from '../model/conversion.ts';
 import type { ConversionRequest } from '../model/conversion.ts';
 import { decimalText, isSpecialDecimal, parseDecimal, shiftDecimal } from '../model/decimal.ts';
 import { typeText } from '../model/logical-type.ts';
@@ -198,8 +198,8 @@ export function compileFilter(context: CompileContext, { expr, label }: FilterPl
 function compileRest(context: CompileContext, plan: Extract<FieldPlan, { kind: 'rest' }>): ComputeCell {
   const parts = plan.from.map((name) => {
     const { field, index } = fieldNamed(context, name);
-    const convert = conversion(context, { from: field.type, to: 'json', onLoss: plan.onLoss, place: `field '${name}'` });
-    return { name: JSON.stringify(name), compute: applied(cellReader(field, index), convert) };
+    const part = planJsonPart({ from: field.type, onLoss: plan.onLoss, place: `field '${name}'` });
+    return { name: JSON.stringify(name), compute: applied(cellReader(field, index), (cell, note) => part.convert(cell, note)) };
   });
   return (row, note) => {
     const texts: string[] = [];

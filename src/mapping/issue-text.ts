@@ -8,6 +8,7 @@ export function issueText(issue: z.core.$ZodIssue, path: readonly (string | numb
   const name = `'${path.filter((part) => typeof part === 'string').at(-1) ?? 'value'}'`;
   switch (issue.code) {
     case 'invalid_type':
+      if (value === undefined) return `${name} is missing`;
       return `${name} must be ${EXPECTED[issue.expected] ?? issue.expected}, not ${kindOf(value)}`;
     case 'invalid_value':
       return choiceText(name, issue.values.map(String), value);
@@ -42,7 +43,6 @@ function sizeText(name: string, issue: Extract<z.core.$ZodIssue, { code: 'too_sm
 /** What a value is, without showing it. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'nothing';
-  if (value === undefined) return 'missing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'keys and values';
   return typeof value === 'string' ? 'text' : typeof value === 'boolean' ? 'true or false' : 'a number';

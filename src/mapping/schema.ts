@@ -5,7 +5,7 @@ import { z } from 'zod';
  */
 
 const name = (description: string) => z.string().min(1).meta({ description });
-const scalar = z.union([z.string(), z.number(), z.bigint(), z.boolean(), z.null()]);
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
 const onLoss = z.enum(['error', 'text', 'truncate', 'null']).meta({
   description:
@@ -54,7 +54,11 @@ export const exprSchema = z
 
 export const fieldSchema = z.union([from, fromSchema, constSchema, exprSchema]);
 
-const notYet = (description: string) => z.never().meta({ description: `Not available for this target yet. ${description}` });
+const notYet = (description: string) =>
+  z
+    .never()
+    .optional()
+    .meta({ description: `Not available for this target yet. ${description}` });
 
 export const mappingSchema = z
   .strictObject({

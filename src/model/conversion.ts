@@ -139,14 +139,21 @@ function fieldwise(from: Extract<LogicalType, { struct: unknown }>, to: Extract<
   return { ...described(worst ?? { kind: 'exact' }), attempt };
 }
 
+/** A value as a part of JSON. Text is a JSON string there, while a text on its own that becomes json is read as JSON. */
+export function planJsonPart(request: Omit<ConversionRequest, 'to'>): ConversionPlan {
+  const { from } = request;
+  if (from !== 'text' && from !== 'unknown') return planConversion({ ...request, to: 'json' });
+  return { kind: 'exact', convert: (cell) => (cell === null || cell === undefined ? cell : JSON.stringify(cell)) };
+}
+
 function listToJson(element: LogicalType, request: ConversionRequest): Step {
-  const plan = planConversion({ ...request, from: element, to: 'json' });
+  const plan = planJsonPart({ ...request, from: element });
   const attempt: Attempt = (cell, note) => `[${(cell as readonly Cell[]).map((item) => jsonPart(plan.convert(item, note))).join(',')}]`;
   return { ...described(plan), attempt };
 }
 
 function structToJson({ struct }: Extract<LogicalType, { struct: unknown }>, request: ConversionRequest): Step {
-  const parts = struct.map((field) => ({ name: JSON.stringify(field.name), plan: planConversion({ ...request, from: field.type, to: 'json' }) }));
+  const parts = struct.map((field) => ({ name: JSON.stringify(field.name), plan: planJsonPart({ ...request, from: field.type }) }));
   const checked = parts.find((part) => part.plan.kind === 'checked');
   const attempt: Attempt = (cell, note) =>
     `{${parts.map((part, index) => `${part.name}:${jsonPart(part.plan.convert((cell as readonly Cell[])[index], note))}`).join(',')}}`;

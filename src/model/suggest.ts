@@ -5,13 +5,19 @@ export function didYouMean(name: string, known: Iterable<string>): string | null
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of known) {
     if (candidate === name) continue;
-    const distance = editDistance(wanted, candidate.toLowerCase(), bestDistance);
+    const other = candidate.toLowerCase();
+    const distance = isBeginning(wanted, other) ? 1 : editDistance(wanted, other, bestDistance);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+/** `trunc` was meant to be `truncate`. */
+function isBeginning(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= 4 && (a.startsWith(b) || b.startsWith(a));
 }
 
 /** ` Known: a, b, c. Did you mean 'b'?`, to be put behind a message about an unknown name. Long lists are cut. */

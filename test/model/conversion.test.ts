@@ -168,6 +168,9 @@ describe('json', () => {
     expect(convert('decimal', 'json', '1.10').cell).toBe('1.10');
     expect(convert('int64', 'json', 2n ** 60n + 1n).cell).toBe('1152921504606846977');
     expect(convert({ struct: [{ name: '__proto__', type: 'decimal', nullable: true }] }, 'json', ['1.10']).cell).toBe('{"__proto__":1.10}');
+    expect(convert({ list: 'text' }, 'json', ['a"b', null]).cell).toBe('["a\\"b",null]');
+    expect(convert('text', 'json', '{"a":1}').cell).toBe('{"a":1}');
+    expect(convert('text', 'json', 'a').code).toBe('E_RECORD_VALUE');
     expect(convert({ list: 'float64' }, 'json', [NaN]).code).toBe('E_RECORD_LOSS');
   });
 });
