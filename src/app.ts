@@ -4,6 +4,8 @@ import { createConnectorLoader } from './config/connectors.ts';
 import { loadConfig } from './config/load-config.ts';
 import { createReferenceResolver } from './config/references.ts';
 import type { Connection, Job, ResolvedConfig } from './config/resolved.ts';
+import { testMappings as testMappingFiles } from './config/test-mappings.ts';
+import type { MappingTestReport } from './config/test-mappings.ts';
 import { expandStreams } from './config/wildcards.ts';
 import { TrueupError } from './errors.ts';
 import type { Checkpoint, Letter, RunRecord, StateStore } from './model/checkpoint.ts';
@@ -38,6 +40,7 @@ import { openSqliteState } from './state/sqlite-state.ts';
 /** Jobs of one command that run at the same time. */
 const JOBS_AT_ONCE = 4;
 
+export type { MappingTestReport } from './config/test-mappings.ts';
 export type { FeedStatus } from './pipeline/job-status.ts';
 export type { RunSignals } from './pipeline/job-context.ts';
 
@@ -139,6 +142,12 @@ export async function openApp(options: AppOptions): Promise<App> {
   return createApp({ config, connectors, state: await openState(config, options.log), options });
 }
 
+/** Runs the cases of mappings. Connects to nothing. `files`: mapping or case files; none: all that the config uses. */
+export function testMappings(options: AppOptions, files: readonly string[]): Promise<MappingTestReport> {
+  const { cwd, env, configFile } = options;
+  return testMappingFiles({ cwd, env, ...(configFile === undefined ? {} : { configFile }), loadConnector: createConnectorLoader(builtIn) }, files);
+}
+
 interface Parts {
   readonly config: ResolvedConfig;
   /** By connection. */
@@ -149,9 +158,11 @@ interface Parts {
 
 async function openState(config: ResolvedConfig, log: Log): Promise<StateStore> {
   if (config.state.startsWith('sqlite:')) return openSqliteState(config.state.slice('sqlite:'.length));
-  const { default: postgres } = await import('../connectors/postgres/index.ts');
   const context: ConnectorContext = { connection: 'state', log, baseDir: config.baseDir };
-  return postgres.openState!(postgres.options.parse({ url: config.state }), context);
+  const connector = (await builtIn['postgres']?.())?.default;
+  const opened = connector?.openState?.(connector.options.parse({ url: config.state }), context);
+  if (opened === undefined) throw new TrueupError('E_BUG', 'the postgres connector keeps no state');
+  return opened;
 }
 
 function createApp(parts: Parts): App {

@@ -3,6 +3,7 @@ import { compileMapping } from '../mapping/compile.ts';
 import { cellToJson } from '../model/cell-json.ts';
 import type { Feed } from '../model/feed.ts';
 import type { Json } from '../model/json.ts';
+import { typeText } from '../model/logical-type.ts';
 import { decodedCell } from '../model/records.ts';
 import { combineExitCodes } from './exit-code.ts';
 import { checkpointMode } from './job-context.ts';
@@ -39,7 +40,7 @@ function streamPlanReport(stream: PlannedStream, sample: readonly Json[] | undef
     fields: targetPlan.fields.map((field, index) => ({
       from: (mapping.sources[index] ?? []).join(', '),
       to: field.name,
-      type: mapping.typeTexts[index] ?? '',
+      type: typeText(mapping.shape.fields[index]?.type ?? 'unknown'),
       targetType: field.targetType,
       ...(field.loss === undefined ? {} : { loss: field.loss }),
     })),

@@ -185,7 +185,7 @@ function finishStream(context: JobContext, draft: Draft, sourcePlan: SourcePlan,
     checkpoints: checkpointMode(context),
     guarded: entry.guard !== null,
     softDelete: entry.deletes?.when ?? null,
-    losses: ofTarget.fields.some((field) => field.loss !== undefined) || mapping.losses.length > 0,
+    losses: ofTarget.fields.some((field) => field.loss !== undefined) || mapping.onLoss.some((policy) => policy !== 'error'),
   });
   const unmet = unmetRequirements(guarantee, context.job.require).map((text) => at(entry, 'E_REQUIRE', `stream '${info.name}': ${text}`));
   const problems = [...ofSource.problems, ...ofTarget.problems].map((problem) => fromProblem(entry, problem));

@@ -70,11 +70,11 @@ describeWithPostgres('when the tables change', () => {
     await seedOrders(scenario.source, 50);
     await scenario.jobs(ORDERS_JOB);
     expect((await scenario.run()).code).toBe(0);
-    await scenario.source.query(`alter table public.orders alter column status type int using 1; update public.orders set updated_at = now() where id = 7`);
+    await scenario.source.query(`alter table public.orders alter column placed_at type boolean using true; update public.orders set updated_at = now() where id = 7`);
     const stopped = await scenario.trueup('run', '--json');
     expect(stopped.code).toBe(5);
     expect(stopped.stdout).toContain('E_DRIFT');
-    expect(stopped.stdout).toContain('status');
+    expect(stopped.stdout).toContain('placed_at');
   });
 
   it('the source table is dropped: 2, and the stream is named', async () => {
