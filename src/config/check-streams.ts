@@ -1,6 +1,7 @@
 import { knownNames } from '../model/suggest.ts';
 import type { ConfigDocument, Finding } from './document.ts';
 import type { JobPart, StreamPart } from './parts.ts';
+import { valueAt } from './plain-data.ts';
 import type { StreamConfig } from './stream-schema.ts';
 import { matches, nameParts, parsePattern } from './stream-pattern.ts';
 import { isTemplate, templateProblem } from './target-template.ts';
@@ -28,17 +29,20 @@ function checkStream({ config, path }: Decoded, document: ConfigDocument): reado
   const findings: Finding[] = [];
   const add = (key: string, message: string, part: 'key' | 'value' = 'value'): void =>
     void findings.push({ path: [...path, key], part, message });
+  // A member that did not decode is absent here; its own problem is known.
+  const isWritten = (key: string): boolean => valueAt(document.written, [...path, key]) !== undefined;
   const { from, query, to, except, mapping, deletes, changes } = config;
-  if (from === undefined && query === undefined)
+  if (!isWritten('from') && !isWritten('query'))
     findings.push({ path, part: 'value', message: "'from' is missing: name a stream or a wildcard, or give a 'query'" });
   if (from !== undefined && query !== undefined)
     add('query', "'from' and 'query' exclude each other: a query names its stream with 'to'", 'key');
-  if (query !== undefined && to === undefined) add('query', "a query needs 'to', which names its stream and where it goes", 'key');
+  if (query !== undefined && !isWritten('to')) add('query', "a query needs 'to', which names its stream and where it goes", 'key');
   if (query !== undefined && to !== undefined && isTemplate(to))
     add('to', 'placeholders have no meaning for a query: write the name itself');
   const fromPattern = from === undefined ? null : parsePattern(from);
   if (fromPattern !== null && 'problem' in fromPattern) add('from', `'from' ${fromPattern.problem}`);
-  if (except.length > 0 && !isWildcard(config)) add('except', "'except' belongs to a wildcard such as public.*, and 'from' is none", 'key');
+  if (except.length > 0 && (from !== undefined || query !== undefined) && !isWildcard(config))
+    add('except', "'except' belongs to a wildcard such as public.*, and 'from' is none", 'key');
   for (const [index, text] of except.entries()) {
     const pattern = parsePattern(text);
     if ('problem' in pattern)
@@ -92,7 +96,7 @@ function duplicates(streams: readonly Decoded[]): readonly Finding[] {
 function checkAfter(job: JobPart, streams: readonly Decoded[]): readonly Finding[] {
   const names = streams.flatMap(({ config }) => streamName(config) ?? []);
   const patterns = names.flatMap((name) => [parsePattern(name)].filter((pattern) => 'parts' in pattern));
-  const complete = streams.length === job.streams.length;
+  const complete = names.length === job.streams.length;
   const unknown = streams.flatMap(({ config, path }) =>
     config.after.flatMap((name, index): Finding[] => {
       if (!complete || names.includes(name) || patterns.some((pattern) => matches(pattern, name))) return [];

@@ -9,7 +9,7 @@ import type { Path } from './plain-data.ts';
 import { isSecret, keysAt, memberSchemas } from './schema-walk.ts';
 
 export interface Decoded<T> {
-  /** `null` when there are diagnostics of severity error. */
+  /** With diagnostics: what is left when the wrong members are taken out, for checks that look further; `null` when nothing can be made of it. */
   readonly value: T | null;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -32,7 +32,20 @@ export function decodeValue<S extends z.ZodType>(
   const issues = result.error.issues.flatMap(flattened);
   const findings = issues.flatMap((issue) => findingsOf(issue, { schema, document, path }));
   const known = findings.filter((finding) => !document.unresolved.has(pathKey(finding.path)));
-  return { value: null, diagnostics: known.map((finding) => diagnose(document, finding)) };
+  return { value: salvaged(schema, place.value, issues), diagnostics: known.map((finding) => diagnose(document, finding)) };
+}
+
+/** The value without the members that have issues, if the schema takes it so. */
+function salvaged<S extends z.ZodType>(schema: S, value: unknown, issues: readonly z.core.$ZodIssue[]): z.output<S> | null {
+  if (!isRecord(value)) return null;
+  const wrong = new Set(
+    issues.flatMap((issue): readonly PropertyKey[] =>
+      issue.path.length > 0 ? issue.path.slice(0, 1) : issue.code === 'unrecognized_keys' ? issue.keys : [],
+    ),
+  );
+  const rest = Object.fromEntries(Object.entries(value).filter(([key]) => !wrong.has(key)));
+  const result = schema.safeParse(rest);
+  return result.success ? result.data : null;
 }
 
 /** An environment variable is always text: where a number or a switch is wanted, its text counts as one. */

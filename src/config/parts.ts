@@ -12,8 +12,8 @@ import { streamSchema } from './stream-schema.ts';
 import type { StreamConfig } from './stream-schema.ts';
 
 /*
- * The config decoded part by part, so that a mistake in one part hides none in another. A part that does not decode is `null`; its
- * problems are among the diagnostics, and the checks go on with what is there.
+ * The config decoded part by part, so that a mistake in one part hides none in another. Of a part that does not decode the right members are
+ * left for the checks, or `null` when one is missing; its problems are among the diagnostics.
  */
 
 export interface ConnectionPart {

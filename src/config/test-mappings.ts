@@ -27,7 +27,10 @@ export interface MappingTestReport {
  * @param files mapping or case files; none: every mapping that the config uses, or without a config those in `mappings/`
  */
 export async function testMappings(request: MappingTestRequest, files: readonly string[]): Promise<MappingTestReport> {
-  const found = files.length > 0 ? { mappings: files.map((file) => resolve(request.cwd, mappingOf(file))), diagnostics: [] } : await usedMappings(request);
+  const found =
+    files.length > 0
+      ? { mappings: files.map((file) => resolve(request.cwd, mappingOf(file))), diagnostics: [] }
+      : await usedMappings(request);
   const reports = [...new Set(found.mappings)].map((mapping) => testMapping(request, mapping));
   return {
     files: reports.map(({ file, cases }) => ({ file, cases })),
@@ -35,23 +38,37 @@ export async function testMappings(request: MappingTestRequest, files: readonly 
   };
 }
 
-async function usedMappings(request: MappingTestRequest): Promise<{ readonly mappings: readonly string[]; readonly diagnostics: readonly Diagnostic[] }> {
+async function usedMappings(
+  request: MappingTestRequest,
+): Promise<{ readonly mappings: readonly string[]; readonly diagnostics: readonly Diagnostic[] }> {
   const { cwd, env, configFile, loadConnector } = request;
   const config = findConfigFile(configFile, cwd);
   if ('problem' in config && configFile === undefined && existsSync(resolve(cwd, 'mappings')))
-    return { mappings: globSync('mappings/**/*.test.yaml', { cwd }).sort().map((file) => resolve(cwd, mappingOf(file))), diagnostics: [] };
+    return {
+      mappings: globSync('mappings/**/*.test.yaml', { cwd })
+        .sort()
+        .map((file) => resolve(cwd, mappingOf(file))),
+      diagnostics: [],
+    };
   const loaded = await loadConfig({ ...(configFile === undefined ? {} : { file: configFile }), cwd, env, loadConnector });
-  const sources = [...(loaded.config?.jobs.values() ?? [])].flatMap((job) => job.streams.flatMap((stream) => (stream.mapping === null ? [] : [stream.mapping.file])));
+  const sources = [...(loaded.config?.jobs.values() ?? [])].flatMap((job) =>
+    job.streams.flatMap((stream) => (stream.mapping === null ? [] : [stream.mapping.file])),
+  );
   return { mappings: sources.map((file) => resolve(cwd, file)), diagnostics: loaded.diagnostics };
 }
 
-function testMapping({ cwd, env }: MappingTestRequest, mapping: string): { readonly file: string; readonly cases: readonly CaseResult[]; readonly diagnostics: readonly Diagnostic[] } {
+function testMapping(
+  { cwd, env }: MappingTestRequest,
+  mapping: string,
+): { readonly file: string; readonly cases: readonly CaseResult[]; readonly diagnostics: readonly Diagnostic[] } {
   const caseFile = mapping.replace(/\.(ya?ml)$/, '.test.$1');
   const shown = (file: string): string => relative(cwd, file);
   const texts = { mapping: readUtf8(mapping), cases: readUtf8(caseFile) };
   const problems = [
     ...('problem' in texts.mapping ? [unreadable(shown(mapping), texts.mapping.problem)] : []),
-    ...('problem' in texts.cases ? [unreadable(shown(caseFile), `${texts.cases.problem}. The cases of '${shown(mapping)}' are looked for there`)] : []),
+    ...('problem' in texts.cases
+      ? [unreadable(shown(caseFile), `${texts.cases.problem}. The cases of '${shown(mapping)}' are looked for there`)]
+      : []),
   ];
   if ('problem' in texts.mapping || 'problem' in texts.cases) return { file: shown(caseFile), cases: [], diagnostics: problems };
   const run = runCases({

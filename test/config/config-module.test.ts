@@ -59,6 +59,7 @@ describe('a config that is a module', () => {
       "trueup.config.ts:1:1 [E_CONFIG_INVALID] jobs.j.streams[0].key: 'key' must be a list, not a number",
       expect.stringMatching(/jobs.j.streams\[1\].form: unknown key 'form'. Known: .*Did you mean 'from'/),
       expect.stringMatching(/jobs.j.target: unknown connection 'c'. Connections: a, b./),
+      expect.stringMatching(/jobs.j.streams\[1\]: 'from' is missing/),
     ]);
   });
 

@@ -155,6 +155,7 @@ defaults:
       "trueup.yaml:11:24 [E_CONFIG_INVALID] 'by' must be one of cursor, sequence, xmin, log, snapshot, push, not 'cursr'. Did you mean 'cursor'?",
       "trueup.yaml:12:14 [E_CONFIG_INVALID] 'key' must be a list, not text",
       "trueup.yaml:13:39 [E_CONFIG_INVALID] 'lookback' must be a duration with its unit, such as 500ms, 10s or 5m, not a number",
+      "trueup.yaml:14:17 [E_CONFIG_INVALID] stream 'public.orders' stands twice in this job. A stream has one entry; a second target belongs to a job of its own",
       "trueup.yaml:14:39 [E_CONFIG_INVALID] 'guard' must not be empty",
       "trueup.yaml:14:57 [E_CONFIG_INVALID] 'add' must be one of evolve, ignore, stop, not 'evolv'. Did you mean 'evolve'?",
       "trueup.yaml:14:90 [E_CONFIG_INVALID] 'partitions' must be at least 1, not 0",
@@ -263,6 +264,21 @@ defaults:
     for (const other of ['{ from: s.t, to: u }', '{ from: "s.*", to: "x.{table}" }', '{ query: select 1, to: u }']) {
       expect((await load(job(other))).texts).toEqual([]);
     }
+  });
+
+  it('tells the problems of mappings with those of the config, once each, however many streams use them', async () => {
+    const { config, texts } = await load({
+      'm.yaml': 'fields:\n  a: { form: b }\nwere: x\n',
+      'trueup.yaml': `${HEAD}    streams: [{ from: a, mapping: m.yaml, kee: 1 }, { from: b, mapping: ./m.yaml }, { from: c, key: 1, mapping: gone.yaml }]`,
+    });
+    expect(config).toBeNull();
+    expect(texts).toEqual([
+      expect.stringMatching(/^trueup.yaml:8:\d+ .*unknown key 'kee'.*Did you mean 'key'/),
+      expect.stringMatching(/^trueup.yaml:8:\d+ .*'key' must be a list/),
+      expect.stringMatching(/^trueup.yaml:8:\d+ .*no mapping file 'gone.yaml'/),
+      expect.stringMatching(/^m.yaml:2:\d+ \[E_MAPPING_INVALID\]/),
+      expect.stringMatching(/^m.yaml:3:1 \[E_MAPPING_INVALID\].*Did you mean 'where'/),
+    ]);
   });
 
   it('warns of cron days that must both match', async () => {
