@@ -9,7 +9,10 @@ export async function withProgress<T>(session: Session, work: (onEvent: OnEvent)
   const { screen, screenStyle: style } = session;
   if (!screen.isTerminal) return work(() => {});
   const progress = createProgress();
-  const draw = () => screen.panel(progressLines(progress, performance.now(), { width: screen.columns(), style }));
+  const draw = () => {
+    const lines = progressLines(progress, performance.now(), { width: screen.columns(), style });
+    screen.panel(lines.length === 0 ? [style.dim('… planning')] : lines);
+  };
   const timer = setInterval(draw, REDRAW_MS);
   try {
     return await work((event) => applyEvent(progress, event, performance.now()));

@@ -44,7 +44,7 @@ describe('cli: the text of a run', () => {
 
   it('says that a stopped run resumes', () => {
     expect(runText(runReport([jobReport({ status: 'stopped', exitCode: 143 })]), PAPER)).toContain(
-      'next: run it again: it resumes from the last checkpoint',
+      'next: run the same command again: it resumes from the last checkpoint',
     );
   });
 

@@ -26,7 +26,8 @@ async function start(session: Session): Promise<Outcome> {
   return withApp(
     session,
     async (app) => {
-      if (session.flags.json !== true) session.stdout.write(`${await scheduleText(session, app)}\n`);
+      const isScheduled = [...app.config.jobs.values()].some((job) => job.schedule !== null);
+      if (isScheduled && session.flags.json !== true) session.stdout.write(`${await scheduleText(session, app)}\n`);
       await app.start(session.signals);
       const runs = teller.ended().map(({ job, status, exitCode }) => ({ job, status, exitCode }));
       return { exitCode: 0, document: { command: 'start', exitCode: 0, runs }, text: () => `stopped after ${plural(runs.length, 'run')}` };

@@ -5,8 +5,10 @@ import { printable } from '../text/width.ts';
 
 /** An error inside a report: code and message, what to do, and statements to run where there are some. */
 export function errorLines(error: ReportedError, style: Style): string[] {
+  // A problem of the config says its code behind its place.
+  const code = error.message.includes(`[${error.code}]`) ? '' : `[${error.code}] `;
   return [
-    `${style.red('error')} [${error.code}] ${printable(error.message)}`,
+    `${style.red('error')} ${code}${printable(error.message)}`,
     ...(error.hint === undefined ? [] : [`  ${style.dim('what to do:')} ${printable(error.hint)}`]),
     ...statementLines(error.statements ?? []),
   ];

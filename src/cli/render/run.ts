@@ -99,15 +99,17 @@ export function statusText(status: RunStatus | 'running', style: Style): string 
   }
 }
 
+/** What went wrong is not in the config, so that the same command may well succeed. */
+const WORTH_REPEATING: ReadonlySet<number> = new Set([1, 7, 130, 143]);
+
 /** What a person does now. */
 function nextSteps(report: RunReport): string[] {
   const steps: string[] = [];
   for (const job of report.jobs) {
-    if (job.streams.some((stream) => stream.deadLettered > 0)) {
+    if (report.command !== 'copy' && job.streams.some((stream) => stream.deadLettered > 0)) {
       steps.push(`trueup dead-letters list ${job.job}    shows keys and reasons; correct the rows in the source and run again`);
     }
-    if (job.status === 'stopped' || job.status === 'failed')
-      steps.push(`run it again: it resumes from the last checkpoint (trueup checkpoint list ${job.job})`);
+    if (WORTH_REPEATING.has(job.exitCode)) steps.push('run the same command again: it resumes from the last checkpoint');
   }
   return [...new Set(steps)];
 }
