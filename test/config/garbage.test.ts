@@ -141,7 +141,7 @@ describe('garbage', () => {
     expect((await loadText(JSON.stringify(VALID))).diagnostics).toEqual([]);
   });
 
-  it('in any key gives a config, or problems with their places', async () => {
+  it('in any key gives a config, or problems with their places', { timeout: 120_000 }, async () => {
     const refused = new Set<string>();
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...PATHS), garbage, async (path, value) => {
