@@ -22,3 +22,6 @@ export type * from './model/checkpoint.ts';
 export type { Guarantee, GuaranteeParts } from './model/guarantee.ts';
 export type { Connector, ConnectorContext, Log } from './model/connector.ts';
 export { defineConnector } from './model/connector.ts';
+export { pagedSource } from './model/paged-source.ts';
+export type { PagedSourceOptions } from './model/paged-source.ts';
+export type { Page, PagedRow, PagedStream } from './model/paged-stream.ts';
