@@ -12,9 +12,11 @@ export async function followCron(desk: JobDesk, schedule: CronSchedule): Promise
   const { job, signals, clock, random, log } = desk;
   const runs = createTurnTaker(desk, schedule);
   let dueMs = firstDue(schedule, await lastRun(desk), clock.now());
+  let isFirst = true;
   while (!signals.stop.aborted) {
     desk.plan(dueMs);
-    log.info({ job: job.name, nextRunAt: new Date(dueMs).toISOString() }, 'next turn');
+    log[isFirst ? 'info' : 'debug']({ job: job.name, nextRunAt: new Date(dueMs).toISOString() }, 'next turn');
+    isFirst = false;
     const jitterMs = Math.floor(random() * schedule.jitterMs);
     const waited = await sleepUntil(clock, dueMs + jitterMs, signals.stop);
     if (waited === 'stopped') break;
