@@ -96,7 +96,9 @@ export function progressLines(
 ): string[] {
   const streams = [...progress.values()].sort((a, b) => Number(a.ended) - Number(b.ended));
   const severalJobs = new Set(streams.map((stream) => stream.job)).size > 1;
-  const names = streams.map((stream) => singleLine(severalJobs ? `${stream.job} ${stream.stream}` : stream.stream));
+  const names = streams.map((stream) =>
+    singleLine(severalJobs || stream.stream === '' ? `${stream.job} ${stream.stream}`.trimEnd() : stream.stream),
+  );
   const nameWidth = Math.min(Math.max(0, ...names.map(displayWidth)), Math.max(8, Math.floor(width / 3)));
   return streams.map((stream, index) => {
     const name = padTo(truncate(names[index] ?? '', nameWidth), nameWidth, 'left');

@@ -36,7 +36,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/server',
     'connectors/index.ts',
   ],
-  'src/index.ts': ['src/app.ts', 'src/sdk.ts', 'src/config'],
+  'src/index.ts': ['src/app.ts', 'src/sdk.ts', 'src/config', 'src/model', 'src/pipeline'],
   'src/demo': [],
   // Prints what the app returns, so it sees the types of model/ and the reports of pipeline/; of config/ the redactor, the validation and the writing of a config.
   'src/cli': ['src/app.ts', 'src/demo', 'src/model', 'src/pipeline', 'src/config', 'connectors/index.ts'],
