@@ -80,7 +80,13 @@ export async function drainOnce(
   const source = openSource(url);
   try {
     const batches = await Array.fromAsync(source.fetchChanges(fetchRequest(source, ref, more)));
-    return { batches, rows: rowsOf(batches), cursor: cursorAfter(batches, more.after ?? null) };
+    return {
+      batches,
+      get rows() {
+        return rowsOf(batches);
+      },
+      cursor: cursorAfter(batches, more.after ?? null),
+    };
   } finally {
     await source.close();
   }
