@@ -58,10 +58,10 @@ function parsed(type: ScalarType, text: string, place: string): Cell {
   }
 }
 
-/** Whether a number is what was written: beyond 15 significant digits, JSON.parse may have rounded it. */
+/** Whether a number is most likely what was written: JSON.parse rounds beyond 2^53, and beyond 15 significant digits. */
 function isExact(value: unknown): value is number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) return false;
-  const digits = value.toExponential().replace(/e.*$/, '').replace(/\D/g, '').replace(/0+$/, '');
+  if (typeof value !== 'number' || Math.abs(value) > Number.MAX_SAFE_INTEGER) return false;
+  const digits = value.toExponential().replace(/e.*$/, '').replace(/\D/g, '');
   return Number.isSafeInteger(value) || digits.length <= EXACT_DIGITS;
 }
 
