@@ -3,7 +3,7 @@ import { cellFromText, cellToText } from '../model/cell-text.ts';
 import type { Cell } from '../model/cell.ts';
 import { planConversion, planJsonPart } from '../model/conversion.ts';
 import type { ConversionRequest } from '../model/conversion.ts';
-import { decimalText, isSpecialDecimal, parseDecimal, shiftDecimal } from '../model/decimal.ts';
+import { isSpecialDecimal, shiftDecimalText } from '../model/decimal.ts';
 import { typeText } from '../model/logical-type.ts';
 import type { Field, LogicalType } from '../model/logical-type.ts';
 import { fieldIndex } from '../model/shape.ts';
@@ -141,9 +141,9 @@ function compileShift(context: CompileContext, plan: Extract<FieldPlan, { kind: 
 /** NaN and the infinities have no point to move. */
 function shiftedText(text: string, places: number, place: string): string {
   if (isSpecialDecimal(text)) return text;
-  const decimal = parseDecimal(text);
-  if (decimal === null) throw new TrueupError('E_RECORD_VALUE', `${place}: 'shift' needs a decimal number`);
-  return decimalText(shiftDecimal(decimal, places));
+  const shifted = shiftDecimalText(text, places);
+  if (shifted === null) throw new TrueupError('E_RECORD_VALUE', `${place}: 'shift' needs a decimal number`);
+  return shifted;
 }
 
 function lookupOf(plan: Extract<FieldPlan, { kind: 'lookup' }>, place: string): Convert {

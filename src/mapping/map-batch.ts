@@ -9,6 +9,11 @@ import type { Column, CompiledMapping } from './compiled.ts';
 import type { Mapped, MappingFault } from './mapped.ts';
 import type { RowContext } from './row-context.ts';
 
+interface Noted {
+  readonly field: number;
+  readonly kind: string;
+}
+
 /** What one batch becomes, while it is being mapped. */
 interface Work {
   readonly mapping: CompiledMapping;
@@ -22,7 +27,9 @@ interface Work {
   /** Per field and kind; of records that were mapped as a whole. */
   readonly tally: Map<string, { readonly field: number; readonly kind: string; count: number }>;
   /** Of the record at hand. */
-  readonly noted: { readonly field: number; readonly kind: string }[];
+  readonly noted: Noted[];
+  /** Per field: takes down what was done to a value of the record at hand. */
+  readonly notes: readonly Note[];
   filtered: number;
   exited: number;
 }
@@ -32,6 +39,7 @@ export function mapBatch(mapping: CompiledMapping, batch: Batch, exits: boolean)
   if (passesAsItIs(mapping, batch)) return unchanged(mapping, batch);
   if (batch.records.form !== 'cells') throw new TrueupError('E_BUG', `stream '${mapping.plan.stream}': records in the form ${batch.records.form} reached a mapping that looks inside`);
   const source = batch.records.rows();
+  const noted: Noted[] = [];
   const work: Work = {
     mapping,
     exits: exits && mapping.plan.onExit === 'delete',
@@ -42,7 +50,8 @@ export function mapBatch(mapping: CompiledMapping, batch: Batch, exits: boolean)
     touches: [],
     rejected: [],
     tally: new Map(),
-    noted: [],
+    noted,
+    notes: mapping.columns.map((_column, field) => (kind) => noted.push({ field, kind })),
     filtered: 0,
     exited: 0,
   };
@@ -78,7 +87,7 @@ function mapRecord(work: Work, record: SourceRecord): void {
   } catch (error) {
     work.rejected.push(faultOf(error, record.index));
   }
-  work.noted.length = 0;
+  if (work.noted.length > 0) work.noted.length = 0;
 }
 
 /** The mapped record; `null`: it was filtered, or must be looked up again. */
@@ -131,13 +140,9 @@ function keyRow(work: Work): Row {
 function mappedCell(work: Work, index: number): Cell {
   const column = work.mapping.columns[index] as Column;
   if (column.compute === null) return work.context.row[column.source];
-  const cell = column.compute(work.context, noteOf(work, index));
+  const cell = column.compute(work.context, work.notes[index] as Note);
   if (column.inKey && (cell === null || cell === undefined)) throw new TrueupError('E_RECORD_VALUE', `key field '${work.mapping.plan.shape.fields[index]?.name}': its value is NULL, and a key must not be`);
   return cell;
-}
-
-function noteOf(work: Work, field: number): Note {
-  return (kind) => work.noted.push({ field, kind });
 }
 
 function add(work: Work, index: number, { row, op }: { readonly row: Row; readonly op: number }): void {

@@ -52,8 +52,12 @@ function daysOf(yearText: string, monthText: string, dayText: string, bc: boolea
   const month = Number(monthText);
   const day = Number(dayText);
   if (month < 1 || month > 12 || day < 1 || day > 31) return null;
-  const days = daysFromCivil(year, month, day);
-  return civilFromDays(days).day === day ? days : null;
+  return day <= daysInMonth(year, month) ? daysFromCivil(year, month, day) : null;
+}
+
+function daysInMonth(year: number, month: number): number {
+  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
 /** Microseconds since midnight, 24:00:00 included. */
@@ -82,7 +86,57 @@ export function parseInstant(text: string): ParsedTime<bigint> | null {
   return { value: stamp.value - BigInt(stamp.offsetSeconds * MICROS_PER_SECOND), cut: stamp.cut };
 }
 
-function parseStamp(text: string): (ParsedTime<bigint> & { readonly offsetSeconds: number | null }) | null {
+interface Stamp extends ParsedTime<bigint> {
+  readonly offsetSeconds: number | null;
+}
+
+function parseStamp(text: string): Stamp | null {
+  return parseCommonStamp(text) ?? parseAnyStamp(text);
+}
+
+const DIGIT_ZERO = 48;
+
+/** The number that two digits are; NaN when they are none. */
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - DIGIT_ZERO;
+  const ones = text.charCodeAt(at + 1) - DIGIT_ZERO;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
+}
+
+const COMMON_LENGTH = '2026-11-24 10:00:00'.length;
+
+/** `2026-11-24 10:00:00.123456` and shorter, without an offset, of years whose microseconds are safe numbers: what nearly every value is. Else `null`. */
+function parseCommonStamp(text: string): Stamp | null {
+  const { length } = text;
+  if (length < COMMON_LENGTH || length > COMMON_LENGTH + 7 || length === COMMON_LENGTH + 1) return null;
+  const separator = text.charCodeAt(10);
+  if (text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45 || (separator !== 32 && separator !== 84) || text.charCodeAt(13) !== 58 || text.charCodeAt(16) !== 58) return null;
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const month = twoDigits(text, 5);
+  const day = twoDigits(text, 8);
+  const hour = twoDigits(text, 11);
+  const minute = twoDigits(text, 14);
+  const second = twoDigits(text, 17);
+  if (!(year >= 1700 && year <= 2200 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month) && hour <= 23 && minute <= 59 && second <= 59)) return null;
+  const fraction = length === COMMON_LENGTH ? 0 : fractionMicros(text);
+  if (Number.isNaN(fraction)) return null;
+  const seconds = daysFromCivil(year, month, day) * 86_400 + (hour * 60 + minute) * 60 + second;
+  return { value: BigInt(seconds * MICROS_PER_SECOND + fraction), cut: false, offsetSeconds: null };
+}
+
+/** `.5` at the end of a common stamp is 500,000. */
+function fractionMicros(text: string): number {
+  if (text.charCodeAt(COMMON_LENGTH) !== 46) return Number.NaN;
+  let micros = 0;
+  for (let at = COMMON_LENGTH + 1; at < COMMON_LENGTH + 7; at++) {
+    const digit = at < text.length ? text.charCodeAt(at) - DIGIT_ZERO : 0;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    micros = micros * 10 + digit;
+  }
+  return micros;
+}
+
+function parseAnyStamp(text: string): Stamp | null {
   const match = STAMP.exec(text);
   if (match === null) return null;
   const [, year, month, day, clock = '00:00', offset, bc] = match;

@@ -66,6 +66,18 @@ export function shiftDecimal({ digits, scale }: Decimal, places: number): Decima
   return shifted >= 0 ? { digits, scale: shifted } : { digits: digits * 10n ** BigInt(-shifted), scale: 0 };
 }
 
+/** The same on texts; `null` when the text is no finite decimal number. */
+export function shiftDecimalText(text: string, places: number): string | null {
+  if (places <= 0 && places >= -20 && /^-?(?:0|[1-9]\d{0,30})$/.test(text) && text !== '-0') {
+    if (places === 0) return text;
+    const negative = text.startsWith('-');
+    const digits = (negative ? text.slice(1) : text).padStart(1 - places, '0');
+    return `${negative ? '-' : ''}${digits.slice(0, places)}.${digits.slice(places)}`;
+  }
+  const decimal = parseDecimal(text);
+  return decimal === null ? null : decimalText(shiftDecimal(decimal, places));
+}
+
 /** Rounds half away from zero, as Postgres does, to `scale` digits behind the point. */
 export function roundDecimal(value: Decimal, scale: number): Decimal {
   if (value.scale <= scale) return { digits: rescaled(value, scale), scale };

@@ -28,13 +28,13 @@ export function openZone(name: string): Zone | null {
     name,
     toCivil: (micros) => {
       const seconds = floorSeconds(micros);
-      return Math.abs(seconds) > MAX_SECONDS ? null : micros + BigInt(offsetAt(seconds)) * SECOND;
+      return Math.abs(seconds) > MAX_SECONDS ? null : shifted(micros, offsetAt(seconds));
     },
     toInstant: (civil) => {
       const seconds = floorSeconds(civil);
       if (Math.abs(seconds) > MAX_SECONDS) return null;
       const { offset, reading } = civilOffset(seconds, offsetAt);
-      return { micros: civil - BigInt(offset) * SECOND, reading };
+      return { micros: shifted(civil, -offset), reading };
     },
   };
 }
@@ -82,6 +82,12 @@ function offsetOf(parts: readonly Intl.DateTimeFormatPart[]): number {
 }
 
 function floorSeconds(micros: bigint): number {
+  const number = Number(micros);
+  if (Number.isSafeInteger(number)) return Math.floor(number / MICROS_PER_SECOND);
   const seconds = micros / SECOND;
   return Number(micros % SECOND < 0n ? seconds - 1n : seconds);
+}
+
+function shifted(micros: bigint, seconds: number): bigint {
+  return seconds === 0 ? micros : micros + BigInt(seconds * MICROS_PER_SECOND);
 }

@@ -71,7 +71,7 @@ describe('the cases of a mapping', () => {
     expect(run('- { name: a, input: {}, expect: filtered }', { head: 'source: { id: int46 }\n' }).problems).toEqual(["m.test.yaml:1:15 [E_MAPPING_INVALID] 'int46' is not a type"]);
     expect(run('- { name: a, input: {}, expect: filtered }', { head: `${HEAD}key: [nope]\n` }).problems).toHaveLength(1);
     expect(run('- { name: a, input: {}, expect: filtered }', { mapping: 'fields: { id: idd }' })).toMatchObject({ cases: [], problems: [expect.stringContaining('m.yaml:1:15')] });
-    expect(run('[]', {}).problems).toHaveLength(1);
+    expect(run('[]').problems).not.toEqual([]);
     expect(runCases({ file: 'm.test.yaml', text: '[', mapping: { file: 'm.yaml', text: MAPPING } }).diagnostics).not.toEqual([]);
   });
 });

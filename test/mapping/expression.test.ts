@@ -304,7 +304,9 @@ describe('mistakes in expressions', () => {
     expect(problem('a'.repeat(20_000))).toContain('characters');
     expect(problem('('.repeat(5000))).not.toBe('no problem');
     expect(problem('!'.repeat(5000) + 'ok')).not.toBe('no problem');
-    expect(problem('tags.exists(1, true)')).toContain('name of a variable');
+    expect(problem('at > timestamp("yesterday")')).toBe('the text is no timestamptz');
+    expect(problem('duration("1 hour") > duration("1h")')).toContain("such as '1h30m'");
+    expect(problem('tags.exists(1, true)')).toContain('variable');
     expect(problem('tags.exists(t, t)')).toContain('must be a bool');
     try {
       check('id > 1 && totl > 1');

@@ -1,4 +1,5 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { isTrueupError } from '../../errors.ts';
 import { knownNames } from '../../model/suggest.ts';
 import { openZone } from '../../model/zone.ts';
 import { ExpressionProblem, expressionFault, typeProblem } from './fault.ts';
@@ -9,7 +10,7 @@ import { compilePattern } from './pattern.ts';
 import type { Compile, Compiled, Run, Scope } from './scope.ts';
 import { hasMember } from './select.ts';
 import { celTypeText, sameCelType, typeOfValue } from './value.ts';
-import type { CelType } from './value.ts';
+import type { CelType, Value } from './value.ts';
 
 const SPECIAL = ['has', 'coalesce', 'field', 'matches', 'dyn'];
 
@@ -113,7 +114,21 @@ function compileOverloads(name: string, style: 'function' | 'method', args: read
   const runs = args.map((arg) => arg.run);
   const type = fitting.every((overload) => sameCelType(overload.returns, first.returns)) ? first.returns : 'dyn';
   const call = fitting.length === 1 && !types.some(isOpen) ? first.run : dispatcher(name, fitting);
+  const literals = args.map((arg) => arg.literal);
+  if (!literals.includes(undefined)) return folded(type, call, literals as Value[], start);
   return { type, run: nullOrCall(runs, call) };
+}
+
+/** A call on constants alone is made once, and what is wrong with it is found before the run. */
+function folded(type: CelType, call: FunctionOverload['run'], literals: readonly Value[], start: number): Compiled {
+  if (literals.includes(null)) return { type, run: () => null, literal: null };
+  try {
+    const literal = call(...literals);
+    return { type, run: () => literal, literal };
+  } catch (error) {
+    if (isTrueupError(error)) throw new ExpressionProblem(error.message, start);
+    throw error;
+  }
 }
 
 /** NULL in, NULL out. */
