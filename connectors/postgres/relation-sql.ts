@@ -15,7 +15,7 @@ select c.oid::text, n.nspname::text, c.relname::text, c.relkind::text,
  where c.relkind in ('r', 'p', 'v', 'm', 'f') and (
        n.nspname = $1 and c.relname = $2
     or $1 is null and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema', 'trueup') and n.nspname !~ '^pg_(toast|temp)'
-       and pg_catalog.has_schema_privilege(n.oid, 'USAGE') and pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
+       and pg_catalog.has_schema_privilege(n.oid, 'USAGE')
        and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e'))
  order by n.nspname, c.relname`;
 

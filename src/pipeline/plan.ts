@@ -112,7 +112,9 @@ function draftStream(context: JobContext, expanded: ExpandedStream): { readonly 
 /** The stream's shape with the key that the job names, or its own. */
 function keyedShape(entry: StreamEntry, info: StreamInfo, connection: string, problems: PlanProblem[]): Shape {
   if (info.shape.fields.length === 0) {
-    problems.push(at(entry, 'E_ACCESS', `no field of source stream '${info.name}' may be read: the role of connection '${connection}' lacks the privilege to select from it`));
+    const message = `no field of source stream '${info.name}' may be read: the role of connection '${connection}' lacks the privilege to select from it`;
+    // A wildcard means what there is to read; a stream that is named is meant.
+    problems.push({ ...at(entry, 'E_ACCESS', message), severity: entry.from === info.name || entry.query !== null ? 'error' : 'warning' });
     return info.shape;
   }
   if (entry.key === null) {

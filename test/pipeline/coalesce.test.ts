@@ -53,11 +53,13 @@ function applyOneByOne(changes: readonly (readonly [number, ...Cell[]])[], befor
   return { rows, lookedUp };
 }
 
-const change = fc.oneof(
-  { weight: 4, arbitrary: fc.tuple(fc.constant(OP.upsert), fc.integer({ min: 1, max: 4 }), fc.string({ maxLength: 2 }), fc.option(fc.string({ maxLength: 2 }))) },
-  { weight: 3, arbitrary: fc.tuple(fc.constant(OP.patch), fc.integer({ min: 1, max: 4 }), fc.option(fc.string({ maxLength: 2 }), { nil: undefined }), fc.option(fc.string({ maxLength: 2 }), { nil: undefined })) },
-  { weight: 2, arbitrary: fc.tuple(fc.constant(OP.delete), fc.integer({ min: 1, max: 4 }), fc.constant(undefined), fc.constant(undefined)) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant(OP.truncate), fc.constant(undefined), fc.constant(undefined), fc.constant(undefined)) },
+type Change = readonly [number, ...Cell[]];
+
+const change: fc.Arbitrary<Change> = fc.oneof(
+  { weight: 4, arbitrary: fc.tuple(fc.constant(OP.upsert), fc.integer({ min: 1, max: 4 }), fc.string({ maxLength: 2 }), fc.option(fc.string({ maxLength: 2 }))) as fc.Arbitrary<Change> },
+  { weight: 3, arbitrary: fc.tuple(fc.constant(OP.patch), fc.integer({ min: 1, max: 4 }), fc.option(fc.string({ maxLength: 2 }), { nil: undefined }), fc.option(fc.string({ maxLength: 2 }), { nil: undefined })) as fc.Arbitrary<Change> },
+  { weight: 2, arbitrary: fc.tuple(fc.constant(OP.delete), fc.integer({ min: 1, max: 4 }), fc.constant(undefined), fc.constant(undefined)) as fc.Arbitrary<Change> },
+  { weight: 1, arbitrary: fc.tuple(fc.constant(OP.truncate), fc.constant(undefined), fc.constant(undefined), fc.constant(undefined)) as fc.Arbitrary<Change> },
 );
 
 describe('coalesce', () => {
