@@ -111,7 +111,8 @@ export function compareSql(columns: readonly Column[], operator: '>' | '<=' | '>
  */
 export function selectSql(reading: Reading, conditions: readonly string[], tail: string): string {
   const { shape, relation, ref } = reading;
-  const fields = shape.fields.map((field) => `t.${quoteIdentifier(field.name)}`);
+  // The output of xml leaves out a declaration of version 1.0; its text does not.
+  const fields = shape.fields.map((field) => `t.${quoteIdentifier(field.name)}${field.native?.type === 'xml' ? '::text' : ''}`);
   const place = orderColumns(reading).map(columnSql);
   const where = [...conditions, ...(typeof ref.where === 'string' ? [`(${ref.where}\n)`] : [])];
   return `select ${[...fields, ...place].join(', ')} from ${relation.from} as t${where.length > 0 ? ` where ${where.join(' and ')}` : ''} ${tail}`;
