@@ -98,7 +98,7 @@ describe('the package, installed in an empty folder', { timeout: 120_000 }, () =
       `import { defineConnector, TrueupError } from 'trueup/sdk';
        import type { Cursor, Source } from 'trueup/sdk';
        export const cursor: Cursor = { after: '1' };
-       export const open: (source: Source) => string = (source) => source.identity;
+       export const identity: (source: Source, signal: AbortSignal) => Promise<string> = (source, signal) => source.identity(signal);
        export const known: boolean = new Error('x') instanceof TrueupError;
        export const define: typeof defineConnector = defineConnector;`,
     );
