@@ -51,7 +51,9 @@ describe('documentation', () => {
   });
 
   it.each(all.map((one) => [one.path, one] as const))('%s names only commands and flags that exist', (_, one) => {
-    expect(commandLines(one).flatMap((line) => (commandProblem(line) === null ? [] : [`trueup ${line}: ${commandProblem(line)}`]))).toEqual([]);
+    expect(commandLines(one).flatMap((line) => (commandProblem(line) === null ? [] : [`trueup ${line}: ${commandProblem(line)}`]))).toEqual(
+      [],
+    );
   });
 
   it('is not checked by a test that finds nothing', () => {
@@ -63,8 +65,8 @@ describe('documentation', () => {
   });
 
   it('README names every command', () => {
-    const everywhere = all.map((one) => one.text).join('\n');
-    for (const command of program.commands) if (command.name() !== 'help') expect(everywhere).toContain(`trueup ${command.name()}`);
+    const names = program.commands.map((command) => command.name()).filter((name) => name !== 'help');
+    expect(names.filter((name) => !page('README.md').text.includes(`trueup ${name}`))).toEqual([]);
   });
 
   it('README shows a config and a mapping that load', async () => {
@@ -83,7 +85,9 @@ describe('documentation', () => {
 describeWithPostgres('documentation: programs.md', () => {
   it('runs a job from a program, and a config in TypeScript', async () => {
     const [source, target, folder] = [await createDatabase('shop'), await createDatabase('archive'), await scratch()];
-    await source.query('create table orders (id int primary key, updated_at timestamptz not null default now()); insert into orders values (1), (2)');
+    await source.query(
+      'create table orders (id int primary key, updated_at timestamptz not null default now()); insert into orders values (1), (2)',
+    );
     const [example = '', config = ''] = blocks(page('docs/programs.md'), 'ts');
     await writeFile(join(folder, 'trueup.config.ts'), config);
     await writeFile(join(folder, 'example.ts'), example.replace('trueup.yaml', 'trueup.config.ts'));

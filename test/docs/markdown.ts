@@ -9,7 +9,10 @@ export interface Page {
 
 /** The pages that a reader sees, generated ones included. */
 export function pages(): Page[] {
-  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...globSync('docs/**/*.md')].map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...globSync('docs/**/*.md')].map((path) => ({
+    path,
+    text: readFileSync(path, 'utf8'),
+  }));
 }
 
 /** Fenced blocks of a language; '' for those without one. */
