@@ -118,7 +118,7 @@ function nextText({ style, trueup, kept }: { readonly style: Style; readonly tru
   }
   return `${style.dim('next:')} cd ${KEPT_NAME}
       ${trueup} demo --serve    starts both servers until Ctrl-C; then, in a second terminal:
-      ${trueup} status ${'shop-to-archive'}
+      ${trueup} status shop-to-archive
       ${trueup} plan
       ${trueup} run
       ${trueup} discover shop --fields
