@@ -10,6 +10,9 @@ import { orderColumns } from './reading.ts';
 import type { Reading } from './reading.ts';
 import type { Session } from './session.ts';
 
+/** A string and its place in the row, beside its characters (V8, 64 bit). */
+const CELL_BYTES = 24;
+
 export interface BatchLimits {
   readonly batchRows: number;
   readonly batchBytes: number;
@@ -26,6 +29,8 @@ export interface ReadRows {
   readonly rows: readonly Row[];
   readonly bytes: number;
   readonly rejected: readonly Reject[];
+  /** Whether the COPY has ended: nothing follows. The last batch may as well be one that does not know it yet. */
+  readonly last: boolean;
   /** Of the last row whose key is readable; `null`: of none. */
   readonly place: ReadPlace | null;
 }
@@ -40,11 +45,11 @@ export async function* readRows(session: Session, reading: Reading, select: stri
   for await (const chunk of copyOut(session, select)) {
     for (const line of splitter.push(chunk)) {
       batch.add(line);
-      if (batch.count >= limits.batchRows || batch.bytes >= limits.batchBytes) yield batch.take();
+      if (batch.count >= limits.batchRows || batch.weight >= limits.batchBytes) yield batch.take(false);
     }
   }
   if (splitter.open) throw new TrueupError('E_CONNECTION_LOST', `The server's COPY of '${reading.ref.name}' ended in the middle of a row.`);
-  if (batch.count > 0) yield batch.take();
+  if (batch.count > 0) yield batch.take(true);
 }
 
 async function* copyOut(session: Session, select: string): AsyncGenerator<Buffer> {
@@ -69,6 +74,7 @@ function openBatch(reading: Reading) {
   let rows: Row[] = [];
   let rejected: Reject[] = [];
   let bytes = 0;
+  let weight = 0;
   let lastLine: string | null = null;
   let place: ReadPlace | null = null;
   const placeAt = (cells: readonly (string | null)[]): ReadPlace => ({
@@ -78,6 +84,7 @@ function openBatch(reading: Reading) {
 
   const addLine = (line: string) => {
     bytes += line.length;
+    weight += line.length + (width + places) * CELL_BYTES;
     const cells = splitLine(line);
     if (cells.length !== width + places)
       throw new TrueupError('E_BUG', `A row of '${reading.ref.name}' has ${cells.length} cells, expected ${width + places}.`);
@@ -105,19 +112,20 @@ function openBatch(reading: Reading) {
     get count() {
       return rows.length + rejected.length;
     },
-    get bytes() {
-      return bytes;
+    /** What the rows take in memory, which for many small cells is several times their text. */
+    get weight() {
+      return weight;
     },
     add(line: Line) {
       if (typeof line === 'string') addLine(line);
       else addOversized(line);
     },
-    take(): ReadRows {
+    take(last: boolean): ReadRows {
       if (lastLine !== null) place = placeAt(splitLine(lastLine).slice(width));
-      const taken = { rows, bytes, rejected, place };
+      const taken = { rows, bytes, rejected, last, place };
       rows = [];
       rejected = [];
-      bytes = 0;
+      bytes = weight = 0;
       lastLine = null;
       place = null;
       return taken;

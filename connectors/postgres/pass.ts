@@ -74,7 +74,7 @@ async function* readPhases(step: Step, from: InPass): AsyncGenerator<Batch, { re
     for await (const read of readRows(session, reading, sql.select, setup.limits)) {
       firstRowAt ??= performance.now();
       cursor = advance(cursor, phase, read);
-      if (phase === phases.at(-1) && isLast(read, setup.limits)) {
+      if (phase === phases.at(-1) && read.last) {
         const done = await finish(step, cursor);
         yield batchOf(reading, read, writeCursor(done));
         await reader.end();
@@ -88,11 +88,6 @@ async function* readPhases(step: Step, from: InPass): AsyncGenerator<Batch, { re
   await reader.end();
   if (setup.progress) yield progressOf(reading, writeCursor(done), done.head);
   return { cursor: done, done: true };
-}
-
-/** A batch that is not full is the last of its COPY. */
-function isLast(read: ReadRows, limits: BatchLimits): boolean {
-  return read.rows.length + read.rejected.length < limits.batchRows && read.bytes < limits.batchBytes;
 }
 
 function advance(cursor: InPass, phase: Phase, { place }: ReadRows): InPass {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Cursor, StreamRef } from '../../../src/sdk.ts';
 import { createDatabase, describeWithPostgres } from '../../servers/postgres.ts';
 import type { TestDatabase } from '../../servers/postgres.ts';
-import { NEVER, drainOnce, fetchRequest, openSource, rowsOf, streamRef } from './source-kit.ts';
+import { NEVER, drainOnce, fetchRequest, openSource, rowsOf, streamRef, untilOthersEnd } from './source-kit.ts';
 
 /** Reads in processes of `batches` batches each, as if each were killed after them. Returns how often every key came. */
 async function inPieces(
@@ -83,6 +83,7 @@ describeWithPostgres('connectors: postgres, cursors that are not as one would wi
     await database.query(
       `create table t (id int primary key, updated_at timestamptz not null); insert into t select id, now() - id * interval '1 minute' from generate_series(1, 60) id`,
     );
+    await untilOthersEnd(database);
     const ref = streamRef('public.t', { lookbackMs: 30 * 60_000 });
     const first = await drainOnce(database.url, ref);
     const second = await drainOnce(database.url, ref, { after: first.cursor });
