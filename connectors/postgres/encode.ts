@@ -64,13 +64,12 @@ function quoted(text: string): string {
 }
 
 const SPECIAL = /[\\\t\n\r\0]/;
-const SPECIALS = /[\\\t\n\r]/g;
-const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
 /** A value as it stands in a line of COPY's text format; `null`: it holds a NUL, which no text of Postgres can. */
 export function copyText(text: string): string | null {
   if (!SPECIAL.test(text)) return text;
-  return text.includes('\0') ? null : text.replaceAll(SPECIALS, (char) => ESCAPED[char] as string);
+  if (text.includes('\0')) return null;
+  return text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
 }
 
 export const COPY_NULL = '\\N';
