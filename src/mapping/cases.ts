@@ -64,7 +64,10 @@ export function runCases(request: CasesRequest): CasesResult {
 
 /** Values that the case file gives come first, so that cases run the same everywhere. What is put in is not looked at again. */
 function withSecrets(given: ReadonlyMap<string, string>, otherwise: (text: string) => string = missing): (text: string) => string {
-  return (text) => text.replaceAll(/\$\$\{|\$\{([^}]*)\}/g, (reference, name: string | undefined) => (name === undefined ? '${' : (given.get(name) ?? otherwise(reference))));
+  return (text) =>
+    text.replaceAll(/\$\$\{|\$\{([^}]*)\}/g, (reference, name: string | undefined) =>
+      name === undefined ? '${' : (given.get(name) ?? otherwise(reference)),
+    );
 }
 
 function missing(reference: string): string {
@@ -94,12 +97,17 @@ function batchOf(one: MappingCase, shape: Shape, stream: string): Batch {
 function unmet(mapped: Mapped, shape: Shape, { expect }: MappingCase): string | null {
   const got = outcome(mapped);
   if (expect.kind === 'row' && got.kind === 'row') return rowDifference(shape, expect.row, got.row);
-  if (expect.kind !== got.kind) return `expected ${wordFor(expect.kind)}, got ${wordFor(got.kind)}${got.kind === 'fault' ? ` [${got.code}] ${got.message}` : ''}`;
-  if (expect.kind === 'fault' && got.kind === 'fault' && expect.code !== got.code) return `expected ${expect.code}, got [${got.code}] ${got.message}`;
+  if (expect.kind !== got.kind)
+    return `expected ${wordFor(expect.kind)}, got ${wordFor(got.kind)}${got.kind === 'fault' ? ` [${got.code}] ${got.message}` : ''}`;
+  if (expect.kind === 'fault' && got.kind === 'fault' && expect.code !== got.code)
+    return `expected ${expect.code}, got [${got.code}] ${got.message}`;
   return null;
 }
 
-type Outcome = { readonly kind: 'row'; readonly row: Row } | { readonly kind: 'filtered' | 'delete' | 'look-up' } | { readonly kind: 'fault'; readonly code: string; readonly message: string };
+type Outcome =
+  | { readonly kind: 'row'; readonly row: Row }
+  | { readonly kind: 'filtered' | 'delete' | 'look-up' }
+  | { readonly kind: 'fault'; readonly code: string; readonly message: string };
 
 function outcome({ batch, rejected, touches, exits, filtered }: Mapped): Outcome {
   const [fault] = rejected;
@@ -111,5 +119,11 @@ function outcome({ batch, rejected, touches, exits, filtered }: Mapped): Outcome
 }
 
 function wordFor(kind: Outcome['kind']): string {
-  return { row: 'a row', filtered: 'the record to be left out by `where`', delete: 'a delete', 'look-up': 'the record to be looked up again', fault: 'a fault' }[kind];
+  return {
+    row: 'a row',
+    filtered: 'the record to be left out by `where`',
+    delete: 'a delete',
+    'look-up': 'the record to be looked up again',
+    fault: 'a fault',
+  }[kind];
 }

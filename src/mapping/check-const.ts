@@ -18,7 +18,8 @@ export function checkConst(context: CheckContext, name: string, form: ConstForm)
   if (text !== null) {
     const resolved = resolvedText(context, text, path);
     if (resolved === null) return null;
-    if (!fitsType(type, resolved)) return report(context, { path, message: `field '${name}': the const is no ${typeText(type)}`, code: 'E_MAPPING_TYPE' });
+    if (!fitsType(type, resolved))
+      return report(context, { path, message: `field '${name}': the const is no ${typeText(type)}`, code: 'E_MAPPING_TYPE' });
   }
   return { field: { name, type, nullable: text === null }, plan: { kind: 'const', type, text }, sources: [], onLoss: context.onLoss };
 }

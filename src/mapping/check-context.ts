@@ -31,7 +31,10 @@ export interface Finding {
   readonly severity?: Diagnostic['severity'];
 }
 
-export function report(context: CheckContext, { path, message, part = 'value', code = 'E_MAPPING_INVALID', severity = 'error' }: Finding): null {
+export function report(
+  context: CheckContext,
+  { path, message, part = 'value', code = 'E_MAPPING_INVALID', severity = 'error' }: Finding,
+): null {
   context.diagnostics.push({ file: context.mapping.file, ...context.mapping.at(path, part), code, message, severity });
   return null;
 }
@@ -42,7 +45,11 @@ export function sourceField(context: CheckContext, name: string, path: Path): Fi
 }
 
 export function unknownField(name: string, { stream, source }: Pick<CheckContext, 'stream' | 'source'>): string {
-  return `'${name}' is not a field of source stream '${stream}'.${knownNames(name, source.fields.map((field) => field.name), 'Fields')}`;
+  return `'${name}' is not a field of source stream '${stream}'.${knownNames(
+    name,
+    source.fields.map((field) => field.name),
+    'Fields',
+  )}`;
 }
 
 /** The type that a `type:` names. `undefined`: none is named. */
@@ -50,7 +57,10 @@ export function namedType(context: CheckContext, text: string | undefined, path:
   if (text === undefined) return undefined;
   const type = parseType(text);
   if (type !== null && type !== 'variant') return type;
-  return report(context, { path, message: `'${text}' is not a type.${knownNames(text, [...SCALAR_TYPES.filter((one) => one !== 'variant'), 'list<…>', 'struct<…>'])}` });
+  return report(context, {
+    path,
+    message: `'${text}' is not a type.${knownNames(text, [...SCALAR_TYPES.filter((one) => one !== 'variant'), 'list<…>', 'struct<…>'])}`,
+  });
 }
 
 /** An expression, or `null` with its problem reported at the place inside the text. */
@@ -60,13 +70,24 @@ export function checkedExpression(context: CheckContext, text: string, path: Pat
   } catch (error) {
     if (!(error instanceof ExpressionProblem)) throw error;
     const start = context.mapping.at(path);
-    context.diagnostics.push({ file: context.mapping.file, ...insideText(context.mapping.text, start, text, error.start), code: error.code, message: error.message, severity: 'error' });
+    context.diagnostics.push({
+      file: context.mapping.file,
+      ...insideText(context.mapping.text, start, text, error.start),
+      code: error.code,
+      message: error.message,
+      severity: 'error',
+    });
     return null;
   }
 }
 
 /** Where a character of a scalar stands, when the scalar stands on one line as it is. */
-function insideText(file: string, start: { readonly line: number; readonly column: number }, text: string, offset: number): { readonly line: number; readonly column: number } {
+function insideText(
+  file: string,
+  start: { readonly line: number; readonly column: number },
+  text: string,
+  offset: number,
+): { readonly line: number; readonly column: number } {
   const line = file.split(/\r\n|\n|\r/, start.line)[start.line - 1] ?? '';
   const quote = /^["']/.test(line.slice(start.column - 1)) ? 1 : 0;
   const written = line.slice(start.column - 1 + quote);

@@ -37,8 +37,18 @@ function checkExpr(context: CheckContext, name: string, { expr, type, onLoss = c
   if (expression === null || named === null) return null;
   const to = named ?? naturalType(expression.type);
   const store = planResult({ type: expression.type, to, onLoss, place: `field '${name}'` });
-  if (typeof store === 'string') return report(context, { path: [...path, named === undefined ? 'expr' : 'type'], message: `field '${name}': ${store}`, code: 'E_MAPPING_TYPE' });
-  return { field: { name, type: to, nullable: true }, plan: { kind: 'expr', expr, reads: expression.reads, to, onLoss }, sources: expression.reads, onLoss };
+  if (typeof store === 'string')
+    return report(context, {
+      path: [...path, named === undefined ? 'expr' : 'type'],
+      message: `field '${name}': ${store}`,
+      code: 'E_MAPPING_TYPE',
+    });
+  return {
+    field: { name, type: to, nullable: true },
+    plan: { kind: 'expr', expr, reads: expression.reads, to, onLoss },
+    sources: expression.reads,
+    onLoss,
+  };
 }
 
 function checkFrom(context: CheckContext, name: string, { data: form, short }: Extract<FieldForm, { form: 'from' }>): CheckedField | null {
@@ -48,7 +58,12 @@ function checkFrom(context: CheckContext, name: string, { data: form, short }: E
   const source = sourceField(context, from, fromPath);
   if (source === null) return null;
   const inside = insideType(source.type, inner);
-  if (typeof inside === 'string') return report(context, { path: fromPath, message: `'${form.from}': ${inside} field '${from}' (${typeText(source.type)})`, code: 'E_MAPPING_TYPE' });
+  if (typeof inside === 'string')
+    return report(context, {
+      path: fromPath,
+      message: `'${form.from}': ${inside} field '${from}' (${typeText(source.type)})`,
+      code: 'E_MAPPING_TYPE',
+    });
   const value: SourceOfField = { name, form, path, from, inner, type: inside.type, nullable: source.nullable || inner.length > 0 };
   if (form.mask !== undefined) return checkMask(context, value, form.mask);
   if (form.lookup !== undefined) return checkLookup(context, value, form.lookup);
@@ -62,7 +77,11 @@ function checkFrom(context: CheckContext, name: string, { data: form, short }: E
 function checkShift(context: CheckContext, value: SourceOfField, places: number): CheckedField | null {
   const { name, form, path, type } = value;
   if (!['int32', 'int64', 'decimal', 'json'].includes(type as string)) {
-    return report(context, { path: [...path, 'shift'], message: `field '${name}': 'shift' moves the point of whole numbers and decimals, not of ${typeText(type)}`, code: 'E_MAPPING_TYPE' });
+    return report(context, {
+      path: [...path, 'shift'],
+      message: `field '${name}': 'shift' moves the point of whole numbers and decimals, not of ${typeText(type)}`,
+      code: 'E_MAPPING_TYPE',
+    });
   }
   const to = namedType(context, form.type, [...path, 'type']);
   if (to === null) return null;
@@ -79,7 +98,11 @@ function checkCast(context: CheckContext, value: SourceOfField): CheckedField | 
   if (named === null || zone === null) return null;
   const to = named ?? (zone === undefined ? type : zonedType(type));
   if (to === null) {
-    return report(context, { path: [...path, 'zone'], message: `field '${name}': 'zone' makes an instant of a civil time or a civil time of an instant, and ${typeText(type)} is neither; name a 'type'`, code: 'E_MAPPING_TYPE' });
+    return report(context, {
+      path: [...path, 'zone'],
+      message: `field '${name}': 'zone' makes an instant of a civil time or a civil time of an instant, and ${typeText(type)} is neither; name a 'type'`,
+      code: 'E_MAPPING_TYPE',
+    });
   }
   const viaText = zone !== undefined && type === 'text' && to === 'timestamptz';
   if (value.inner.length === 0 || type !== 'json') {
@@ -103,22 +126,39 @@ function checkedZone(context: CheckContext, name: string, path: Path): Zone | nu
 }
 
 /** Reports what cannot be converted, and warns of what mostly loses something. */
-function checkConversion(context: CheckContext, { name, form, path }: SourceOfField, cast: { readonly from: LogicalType; readonly to: LogicalType; readonly zone?: Zone }): boolean {
+function checkConversion(
+  context: CheckContext,
+  { name, form, path }: SourceOfField,
+  cast: { readonly from: LogicalType; readonly to: LogicalType; readonly zone?: Zone },
+): boolean {
   const onLoss = form.onLoss ?? context.onLoss;
   const plan = planConversion({ ...cast, onLoss });
   const at: Path = form.type === undefined ? path : [...path, 'type'];
   const pair = `${typeText(cast.from)} to ${typeText(cast.to)}`;
   if (plan.kind === 'impossible') {
     const zoneAdvice = plan.loss?.includes('zone') === true ? `, for example zone: ${context.timezone}` : '';
-    report(context, { path: at, message: `field '${name}': there is no conversion from ${pair}: ${plan.loss}${zoneAdvice}`, code: 'E_MAPPING_TYPE' });
+    report(context, {
+      path: at,
+      message: `field '${name}': there is no conversion from ${pair}: ${plan.loss}${zoneAdvice}`,
+      code: 'E_MAPPING_TYPE',
+    });
     return false;
   }
   if (form.onLoss === 'text' && losesAnything(plan) && !['text', 'unknown', 'json', 'variant'].includes(cast.to as string)) {
-    report(context, { path: [...path, 'onLoss'], message: `field '${name}': a ${typeText(cast.to)} cannot hold the text of what is lost; use type: text, or another policy`, code: 'E_MAPPING_TYPE' });
+    report(context, {
+      path: [...path, 'onLoss'],
+      message: `field '${name}': a ${typeText(cast.to)} cannot hold the text of what is lost; use type: text, or another policy`,
+      code: 'E_MAPPING_TYPE',
+    });
     return false;
   }
   if (plan.kind === 'lossy' && onLoss === 'error') {
-    report(context, { path: at, message: `field '${name}': ${pair} loses ${plan.loss}, and such values become dead letters; add onLoss: truncate or null if the loss is meant`, code: 'E_MAPPING_TYPE', severity: 'warning' });
+    report(context, {
+      path: at,
+      message: `field '${name}': ${pair} loses ${plan.loss}, and such values become dead letters; add onLoss: truncate or null if the loss is meant`,
+      code: 'E_MAPPING_TYPE',
+      severity: 'warning',
+    });
   }
   return true;
 }

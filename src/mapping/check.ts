@@ -41,7 +41,15 @@ export interface CheckResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-const NOTHING: Omit<ParsedMapping, 'file' | 'at'> = { text: '', where: null, fields: null, key: null, otherFields: null, drop: [], data: {} };
+const NOTHING: Omit<ParsedMapping, 'file' | 'at'> = {
+  text: '',
+  where: null,
+  fields: null,
+  key: null,
+  otherFields: null,
+  drop: [],
+  data: {},
+};
 
 /** Checks a mapping against the fields of its stream. All problems at once, each at its place. */
 export function checkMapping(request: CheckRequest): CheckResult {
@@ -53,7 +61,10 @@ export function checkMapping(request: CheckRequest): CheckResult {
   const context: CheckContext = request.mapping === null ? config : { ...shared, mapping: request.mapping };
   const draft = checkParts(context, config, request);
   const failed = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
-  return { plan: failed ? null : Object.freeze(assemble(context, draft, request)), diagnostics: diagnostics.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column) };
+  return {
+    plan: failed ? null : Object.freeze(assemble(context, draft, request)),
+    diagnostics: diagnostics.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column),
+  };
 }
 
 interface Draft {
@@ -70,20 +81,33 @@ function checkParts(context: CheckContext, config: CheckContext, request: CheckR
   const named = forms.flatMap(({ name, form }) => checkField(context, name, form) ?? []);
   const others = checkOthers(context, named);
   const fields = [...named, ...others.fields];
-  const where = [checkFilter(context, mapping.where, { path: ['where'], label: 'where' }), checkFilter(config, request.where, { path: [], label: 'where' })].filter((filter) => filter !== null);
+  const where = [
+    checkFilter(context, mapping.where, { path: ['where'], label: 'where' }),
+    checkFilter(config, request.where, { path: [], label: 'where' }),
+  ].filter((filter) => filter !== null);
   const deletesWhen = checkFilter(config, request.deletesWhen, { path: [], label: 'deletes.when' });
   checkDrop(context, readNames(fields, [...where, ...(deletesWhen === null ? [] : [deletesWhen])], []));
-  if (fields.length === 0 && forms.length === 0 && mapping.fields !== null) report(context, { path: ['fields'], part: 'key', message: "'fields' names no field" });
+  if (fields.length === 0 && forms.length === 0 && mapping.fields !== null)
+    report(context, { path: ['fields'], part: 'key', message: "'fields' names no field" });
   // A field with a problem of its own would only look like a missing key.
   const key = named.length === forms.length ? checkKey(context, fields) : [];
   return { fields, key, readsAll: others.readsAll, where, deletesWhen };
 }
 
-function checkFilter(context: CheckContext, text: string | null | undefined, { path, label }: { readonly path: Path; readonly label: string }): FilterPlan | null {
+function checkFilter(
+  context: CheckContext,
+  text: string | null | undefined,
+  { path, label }: { readonly path: Path; readonly label: string },
+): FilterPlan | null {
   if (text === null || text === undefined) return null;
   const expression = checkedExpression(context, text, path);
   if (expression === null) return null;
-  if (expression.type !== 'bool' && expression.type !== 'dyn') return report(context, { path, message: `'${label}' must give true or false, not ${celTypeText(expression.type)}`, code: 'E_MAPPING_TYPE' });
+  if (expression.type !== 'bool' && expression.type !== 'dyn')
+    return report(context, {
+      path,
+      message: `'${label}' must give true or false, not ${celTypeText(expression.type)}`,
+      code: 'E_MAPPING_TYPE',
+    });
   return { expr: text, reads: expression.reads, label };
 }
 
@@ -91,12 +115,20 @@ function readNames(fields: readonly CheckedField[], filters: readonly FilterPlan
   return new Set([...key, ...fields.flatMap((one) => one.sources), ...filters.flatMap((filter) => filter.reads)]);
 }
 
-function assemble({ mapping, source, stream }: CheckContext, { fields, key, readsAll, where, deletesWhen }: Draft, request: CheckRequest): MappingPlan {
+function assemble(
+  { mapping, source, stream }: CheckContext,
+  { fields, key, readsAll, where, deletesWhen }: Draft,
+  request: CheckRequest,
+): MappingPlan {
   const filters = deletesWhen === null ? where : [...where, deletesWhen];
   const needed = readNames(fields, filters, keyNames(source));
   return {
     stream,
-    shape: { fields: fields.map((one, index) => mappedField(one, key.includes(index))), key, open: source.open && fields.at(-1)?.field.name === '*' },
+    shape: {
+      fields: fields.map((one, index) => mappedField(one, key.includes(index))),
+      key,
+      open: source.open && fields.at(-1)?.field.name === '*',
+    },
     fields: fields.map((one) => one.plan),
     sources: fields.map((one) => one.sources),
     onLoss: fields.map((one) => one.onLoss),

@@ -27,7 +27,11 @@ export interface SourceOfField {
   readonly nullable: boolean;
 }
 
-export function finished(value: SourceOfField, plan: FieldPlan, { type, onLoss, nullable = value.nullable }: { readonly type: LogicalType; readonly onLoss: OnLoss; readonly nullable?: boolean }): CheckedField {
+export function finished(
+  value: SourceOfField,
+  plan: FieldPlan,
+  { type, onLoss, nullable = value.nullable }: { readonly type: LogicalType; readonly onLoss: OnLoss; readonly nullable?: boolean },
+): CheckedField {
   return { field: { name: value.name, type, nullable: nullable || onLoss === 'null' }, plan, sources: [value.from], onLoss };
 }
 

@@ -34,7 +34,8 @@ export function compileField(context: CompileContext, name: string, plan: Exclud
   const place = `field '${name}'`;
   switch (plan.kind) {
     case 'const': {
-      const cell = plan.text === null ? null : cellFromText(plan.type, plan.text.includes('${') ? context.secrets(plan.text) : plan.text, place);
+      const cell =
+        plan.text === null ? null : cellFromText(plan.type, plan.text.includes('${') ? context.secrets(plan.text) : plan.text, place);
       return () => cell;
     }
     case 'cast':
@@ -65,7 +66,8 @@ function applied(read: ComputeCell, convert: Convert): ComputeCell {
 /** The index of a field that the plan relies on. */
 export function indexOf({ source, stream }: CompileContext, name: string): number {
   const index = fieldIndex(source, name);
-  if (index < 0) throw new TrueupError('E_PLAN_CHANGED', `stream '${stream}': the field '${name}', which the mapping reads, is not there any more`);
+  if (index < 0)
+    throw new TrueupError('E_PLAN_CHANGED', `stream '${stream}': the field '${name}', which the mapping reads, is not there any more`);
   return index;
 }
 
@@ -81,7 +83,12 @@ function readValue(context: CompileContext, value: SourceValue, as: 'text' | 'ce
 }
 
 /** `inJson`: the type that values inside json are read as. */
-function valueReader(context: CompileContext, { from, path }: SourceValue, inJson: LogicalType, place: string): { readonly read: ComputeCell; readonly type: LogicalType } {
+function valueReader(
+  context: CompileContext,
+  { from, path }: SourceValue,
+  inJson: LogicalType,
+  place: string,
+): { readonly read: ComputeCell; readonly type: LogicalType } {
   const { field, index } = fieldNamed(context, from);
   const read = cellReader(field, index);
   if (path.length === 0) return { read, type: field.type };
@@ -97,7 +104,8 @@ function changed({ stream }: CompileContext, message: string): TrueupError {
 
 function conversion(context: CompileContext, request: ConversionRequest): Convert {
   const plan = planConversion(request);
-  if (plan.kind === 'impossible') throw changed(context, `${request.place}: ${typeText(request.from)} does not convert to ${typeText(request.to)} (${plan.loss})`);
+  if (plan.kind === 'impossible')
+    throw changed(context, `${request.place}: ${typeText(request.from)} does not convert to ${typeText(request.to)} (${plan.loss})`);
   return (cell, note) => plan.convert(cell, note);
 }
 
@@ -106,7 +114,8 @@ function compileCast(context: CompileContext, plan: Extract<FieldPlan, { kind: '
   const zone = plan.zone === null ? undefined : (openZone(plan.zone) ?? undefined);
   const { read, type } = valueReader(context, plan, plan.path.length > 0 && zone === undefined ? to : 'text', place);
   const policy = { onLoss, place, ...(zone === undefined ? {} : { zone }) };
-  if (plan.path.length > 0 && zone === undefined) return forgiving(applied(read, conversion(context, { from: type, to, ...policy })), onLoss);
+  if (plan.path.length > 0 && zone === undefined)
+    return forgiving(applied(read, conversion(context, { from: type, to, ...policy })), onLoss);
   if (zone === undefined || type !== 'text') return applied(read, conversion(context, { from: type, to, ...policy }));
   // A text is read as a civil time first: its zone is the one that the mapping names.
   const civil = conversion(context, { from: 'text', to: to === 'timestamptz' ? 'timestamp' : to, ...policy });
@@ -156,7 +165,10 @@ function lookupOf(plan: Extract<FieldPlan, { kind: 'lookup' }>, place: string): 
     const found = cells.get(cell as string);
     if (found !== undefined) return found;
     if (hasFallback) return fallback;
-    throw new TrueupError('E_RECORD_VALUE', `${place}: the value is none of the ${cells.size} that the lookup knows, and there is no default`);
+    throw new TrueupError(
+      'E_RECORD_VALUE',
+      `${place}: the value is none of the ${cells.size} that the lookup knows, and there is no default`,
+    );
   };
 }
 
@@ -168,7 +180,9 @@ function compileExpr(context: CompileContext, plan: Extract<FieldPlan, { kind: '
     try {
       return store(expression.run(row), note);
     } catch (error) {
-      throw isTrueupError(error) && error.code === 'E_RECORD_EXPRESSION' ? new TrueupError(error.code, `${place}: ${error.message}`) : error;
+      throw isTrueupError(error) && error.code === 'E_RECORD_EXPRESSION'
+        ? new TrueupError(error.code, `${place}: ${error.message}`)
+        : error;
     }
   };
 }
@@ -189,7 +203,9 @@ export function compileFilter(context: CompileContext, { expr, label }: FilterPl
       const verdict = run(row);
       if (verdict === null || typeof verdict === 'boolean') return verdict === true;
     } catch (error) {
-      throw isTrueupError(error) && error.code === 'E_RECORD_EXPRESSION' ? new TrueupError(error.code, `'${label}': ${error.message}`) : error;
+      throw isTrueupError(error) && error.code === 'E_RECORD_EXPRESSION'
+        ? new TrueupError(error.code, `'${label}': ${error.message}`)
+        : error;
     }
     throw new TrueupError('E_RECORD_EXPRESSION', `'${label}': the result is neither true nor false`);
   };

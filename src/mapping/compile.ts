@@ -39,8 +39,10 @@ function compileColumn(context: CompileContext, plan: MappingPlan, index: number
   }
   const found = fieldNamed(context, fieldPlan.from);
   if (!sameType(found.field.type, field.type)) {
-    throw new TrueupError('E_PLAN_CHANGED', `stream '${plan.stream}': the field '${fieldPlan.from}' is ${typeText(found.field.type)} now, no longer ${typeText(field.type)}`);
+    throw new TrueupError(
+      'E_PLAN_CHANGED',
+      `stream '${plan.stream}': the field '${fieldPlan.from}' is ${typeText(found.field.type)} now, no longer ${typeText(field.type)}`,
+    );
   }
   return { source: found.index, compute: null };
 }
-

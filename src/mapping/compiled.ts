@@ -15,4 +15,6 @@ export interface CompiledMapping {
 }
 
 /** `source`: what a copy copies. `compute`: everything else; `sources`: the fields that it looks at. */
-export type Column = { readonly source: number; readonly compute: null } | { readonly source: null; readonly compute: ComputeCell; readonly sources: readonly number[]; readonly inKey: boolean };
+export type Column =
+  | { readonly source: number; readonly compute: null }
+  | { readonly source: null; readonly compute: ComputeCell; readonly sources: readonly number[]; readonly inKey: boolean };

@@ -31,7 +31,8 @@ export function planResult({ type, to, onLoss, place }: ResultRequest): Store | 
   const natural = naturalType(type);
   if (sameType(natural, to)) return (value) => storeValue(natural, value);
   const conversion = isFree(natural, to) ? planConversion({ from: natural, to, onLoss, place }) : null;
-  if (conversion === null || conversion.kind === 'impossible') return `the expression gives ${celTypeText(type)}, but the type is ${typeText(to)}${advice(type, to)}`;
+  if (conversion === null || conversion.kind === 'impossible')
+    return `the expression gives ${celTypeText(type)}, but the type is ${typeText(to)}${advice(type, to)}`;
   return (value, note) => conversion.convert(storeValue(natural, value), note);
 }
 
@@ -56,10 +57,25 @@ const FREE: Readonly<Record<string, readonly string[]>> = {
 
 function isFree(from: LogicalType, to: LogicalType): boolean {
   if (typeof from === 'string') return typeof to === 'string' && (FREE[from] ?? []).includes(to);
-  return to === 'json' || ('list' in from && typeof to !== 'string' && 'list' in to && (sameType(from.list, to.list) || isFree(from.list, to.list)));
+  return (
+    to === 'json' ||
+    ('list' in from && typeof to !== 'string' && 'list' in to && (sameType(from.list, to.list) || isFree(from.list, to.list)))
+  );
 }
 
-const FUNCTIONS: Readonly<Record<string, string>> = { text: 'string', int64: 'int', int32: 'int', float64: 'double', decimal: 'decimal', bool: 'bool', bytes: 'bytes', timestamptz: 'timestamp', timestamp: 'datetime', date: 'date', time: 'time' };
+const FUNCTIONS: Readonly<Record<string, string>> = {
+  text: 'string',
+  int64: 'int',
+  int32: 'int',
+  float64: 'double',
+  decimal: 'decimal',
+  bool: 'bool',
+  bytes: 'bytes',
+  timestamptz: 'timestamp',
+  timestamp: 'datetime',
+  date: 'date',
+  time: 'time',
+};
 
 function advice(type: CelType, to: LogicalType): string {
   const convert = typeof to === 'string' ? FUNCTIONS[to] : undefined;

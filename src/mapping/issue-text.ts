@@ -1,7 +1,14 @@
 import type { z } from 'zod';
 import { didYouMean } from '../model/suggest.ts';
 
-const EXPECTED: Readonly<Record<string, string>> = { string: 'text', int: 'a whole number', number: 'a number', array: 'a list', object: 'keys and values', record: 'keys and values' };
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'text',
+  int: 'a whole number',
+  number: 'a number',
+  array: 'a list',
+  object: 'keys and values',
+  record: 'keys and values',
+};
 
 /** What zod found, as a sentence that names the key. Shows single words only. */
 export function issueText(issue: z.core.$ZodIssue, path: readonly (string | number)[], value: unknown): string {
@@ -30,7 +37,15 @@ function choiceText(name: string, words: readonly string[], value: unknown): str
 }
 
 function unionWords(issue: Extract<z.core.$ZodIssue, { code: 'invalid_union' }>): string[] {
-  return issue.errors.flatMap((option) => option.flatMap((inner) => (inner.code === 'invalid_value' ? inner.values.map(String) : inner.code === 'invalid_type' && inner.expected === 'object' ? ['{ … }'] : [])));
+  return issue.errors.flatMap((option) =>
+    option.flatMap((inner) =>
+      inner.code === 'invalid_value'
+        ? inner.values.map(String)
+        : inner.code === 'invalid_type' && inner.expected === 'object'
+          ? ['{ … }']
+          : [],
+    ),
+  );
 }
 
 function sizeText(name: string, issue: Extract<z.core.$ZodIssue, { code: 'too_small' | 'too_big' }>): string {

@@ -20,8 +20,9 @@ export function literalText(mapping: Pick<ParsedMapping, 'text' | 'at'>, value: 
   if (value === null) return null;
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return writtenNumber(mapping, value, path);
-  if (typeof value === 'object') return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? JSON.rawJSON(String(item)) : item));
-  return String(value);
+  if (typeof value === 'object')
+    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? JSON.rawJSON(String(item)) : item));
+  return String(value as boolean | bigint);
 }
 
 /** YAML reads 1.10 as 1.1 and rounds what is longer than a double: the text of the file knows better. */

@@ -37,7 +37,11 @@ interface Work {
 /** Maps every record of a batch. What cannot be mapped is in `rejected`; nothing is thrown for a record. */
 export function mapBatch(mapping: CompiledMapping, batch: Batch, exits: boolean): Mapped {
   if (passesAsItIs(mapping, batch)) return unchanged(mapping, batch);
-  if (batch.records.form !== 'cells') throw new TrueupError('E_BUG', `stream '${mapping.plan.stream}': records in the form ${batch.records.form} reached a mapping that looks inside`);
+  if (batch.records.form !== 'cells')
+    throw new TrueupError(
+      'E_BUG',
+      `stream '${mapping.plan.stream}': records in the form ${batch.records.form} reached a mapping that looks inside`,
+    );
   const source = batch.records.rows();
   const noted: Noted[] = [];
   const work: Work = {
@@ -55,7 +59,8 @@ export function mapBatch(mapping: CompiledMapping, batch: Batch, exits: boolean)
     filtered: 0,
     exited: 0,
   };
-  for (let index = 0; index < source.length; index++) mapRecord(work, { index, row: source[index] as Row, op: batch.ops?.[index] ?? OP.upsert });
+  for (let index = 0; index < source.length; index++)
+    mapRecord(work, { index, row: source[index] as Row, op: batch.ops?.[index] ?? OP.upsert });
   return finished(work, batch);
 }
 
@@ -66,7 +71,15 @@ function passesAsItIs({ isIdentity, passes, isDeleted, plan }: CompiledMapping, 
 }
 
 function unchanged({ plan }: CompiledMapping, batch: Batch): Mapped {
-  return { batch: { ...batch, stream: plan.stream, shape: plan.shape }, origin: null, filtered: 0, exits: 0, touches: [], rejected: [], conversions: [] };
+  return {
+    batch: { ...batch, stream: plan.stream, shape: plan.shape },
+    origin: null,
+    filtered: 0,
+    exits: 0,
+    touches: [],
+    rejected: [],
+    conversions: [],
+  };
 }
 
 function decodersOf({ shape, records }: Batch): (Decode | null)[] {
@@ -100,7 +113,8 @@ function mappedRecord(work: Work, { index, row, op }: SourceRecord): { readonly 
     return null;
   }
   if (mapping.isDeleted?.(work.context) === true) return { row: keyRow(work), op: OP.delete };
-  if (mapping.passes === null || mapping.passes(work.context)) return { row: mapping.isIdentity ? row : fullRow(work, op === OP.patch), op };
+  if (mapping.passes === null || mapping.passes(work.context))
+    return { row: mapping.isIdentity ? row : fullRow(work, op === OP.patch), op };
   if (!work.exits) {
     work.filtered++;
     return null;
@@ -113,13 +127,18 @@ function mappedRecord(work: Work, { index, row, op }: SourceRecord): { readonly 
 /** Whether a condition, or a field made of several, needs a cell that the patch does not have. */
 function needsMore({ columns, conditionFields }: CompiledMapping, row: Row): boolean {
   if (conditionFields.some((field) => row[field] === undefined)) return true;
-  return columns.some((column) => column.compute !== null && column.sources.some((field) => row[field] === undefined) && column.sources.some((field) => row[field] !== undefined));
+  return columns.some(
+    (column) =>
+      column.compute !== null &&
+      column.sources.some((field) => row[field] === undefined) &&
+      column.sources.some((field) => row[field] !== undefined),
+  );
 }
 
 function fullRow(work: Work, isPatch: boolean): Row {
   const { columns } = work.mapping;
-  const out: Cell[] = new Array<Cell>(columns.length);
-  for (let index = 0; index < columns.length; index++) out[index] = isPatch && isAbsent(work, index) ? undefined : mappedCell(work, index);
+  const out: Cell[] = [];
+  for (let index = 0; index < columns.length; index++) out.push(isPatch && isAbsent(work, index) ? undefined : mappedCell(work, index));
   return out;
 }
 
@@ -132,7 +151,7 @@ function isAbsent({ mapping, context }: Work, index: number): boolean {
 /** The key cells alone; the others are absent. */
 function keyRow(work: Work): Row {
   const { columns, plan } = work.mapping;
-  const out = new Array<Cell>(columns.length).fill(undefined);
+  const out: Cell[] = columns.map(() => undefined);
   for (const index of plan.shape.key) out[index] = mappedCell(work, index);
   return out;
 }
@@ -141,7 +160,11 @@ function mappedCell(work: Work, index: number): Cell {
   const column = work.mapping.columns[index] as Column;
   if (column.compute === null) return work.context.row[column.source];
   const cell = column.compute(work.context, work.notes[index] as Note);
-  if (column.inKey && (cell === null || cell === undefined)) throw new TrueupError('E_RECORD_VALUE', `key field '${work.mapping.plan.shape.fields[index]?.name}': its value is NULL, and a key must not be`);
+  if (column.inKey && (cell === null || cell === undefined))
+    throw new TrueupError(
+      'E_RECORD_VALUE',
+      `key field '${work.mapping.plan.shape.fields[index]?.name}': its value is NULL, and a key must not be`,
+    );
   return cell;
 }
 
@@ -160,7 +183,8 @@ function add(work: Work, index: number, { row, op }: { readonly row: Row; readon
 /** What is a fault of this record alone. Everything else is thrown on. */
 function faultOf(error: unknown, index: number): MappingFault {
   if (isTrueupError(error) && error.fault === 'record') return { index, code: error.code, message: error.message };
-  if (error instanceof RangeError) return { index, code: 'E_RECORD_VALUE', message: 'a value is nested too deeply or too large to be mapped' };
+  if (error instanceof RangeError)
+    return { index, code: 'E_RECORD_VALUE', message: 'a value is nested too deeply or too large to be mapped' };
   throw error;
 }
 
@@ -169,7 +193,10 @@ function finished(work: Work, batch: Batch): Mapped {
   const { plan } = mapping;
   const isWhole = rows.length === batch.records.count;
   const allUpserts = ops.every((op) => op === OP.upsert);
-  const records = isWhole && mapping.isIdentity && rows.every((row, index) => row === batch.records.rows()[index]) ? batch.records : mappedRecords(work, batch);
+  const records =
+    isWhole && mapping.isIdentity && rows.every((row, index) => row === batch.records.rows()[index])
+      ? batch.records
+      : mappedRecords(work, batch);
   const mapped: MappedBatch = { ...batch, stream: plan.stream, shape: plan.shape, records, ops: allUpserts ? null : Uint8Array.from(ops) };
   return {
     batch: mapped,
@@ -178,7 +205,12 @@ function finished(work: Work, batch: Batch): Mapped {
     exits: work.exited,
     touches: work.touches,
     rejected: work.rejected,
-    conversions: [...work.tally.values()].map(({ field, kind, count }): Conversion => ({ stream: plan.stream, field: plan.shape.fields[field]?.name ?? '', kind, count })),
+    conversions: [...work.tally.values()].map(({ field, kind, count }): Conversion => ({
+      stream: plan.stream,
+      field: plan.shape.fields[field]?.name ?? '',
+      kind,
+      count,
+    })),
   };
 }
 

@@ -14,9 +14,9 @@ export function maskOf(mask: MaskPlan, secrets: (text: string) => string): (text
       return () => '***';
     case 'last4':
       return (text) => {
-        const last = [...text.slice(-8)];
-        // Of a value this short the last four would be most of it.
-        return last.length <= 4 || [...text.slice(-16)].length <= 4 ? '****' : `****${last.slice(-4).join('')}`;
+        // Ten units are at least five characters, so four or fewer are all there are.
+        const last = Array.from(text.slice(-10));
+        return last.length <= 4 ? '****' : `****${last.slice(-4).join('')}`;
       };
   }
 }

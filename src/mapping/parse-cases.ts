@@ -59,10 +59,16 @@ export const caseFileSchema = z
         z.strictObject({
           name: z.string().min(1),
           op: z.enum(['upsert', 'patch', 'delete']).optional(),
-          input: record.meta({ description: 'The cells of the record: text in canonical form, or JSON. Fields that are left out are NULL, in a patch or delete absent.' }),
+          input: record.meta({
+            description:
+              'The cells of the record: text in canonical form, or JSON. Fields that are left out are NULL, in a patch or delete absent.',
+          }),
           expect: z
             .union([z.enum(['filtered', 'delete', 'look-up']), z.string().regex(/^E_[A-Z_]+$/), record])
-            .meta({ description: 'The mapped record (fields that are left out must be NULL), or `filtered`, `delete`, `look-up`, or the code of a fault.' }),
+            .meta({
+              description:
+                'The mapped record (fields that are left out must be NULL), or `filtered`, `delete`, `look-up`, or the code of a fault.',
+            }),
         }),
       )
       .min(1),
@@ -70,7 +76,10 @@ export const caseFileSchema = z
   .meta({ title: 'trueup mapping cases', description: 'Cases of a mapping, run by `trueup test`.' });
 
 /** `file` is `null` when there are errors. */
-export function parseCases({ file, text }: { readonly file: string; readonly text: string }): { readonly file: CaseFile | null; readonly diagnostics: readonly Diagnostic[] } {
+export function parseCases({ file, text }: { readonly file: string; readonly text: string }): {
+  readonly file: CaseFile | null;
+  readonly diagnostics: readonly Diagnostic[];
+} {
   const yaml = parseYaml(text, file, 'E_MAPPING_INVALID');
   if (yaml.diagnostics.length > 0) return { file: null, diagnostics: yaml.diagnostics };
   const reader: Reader = { yaml, text, file, diagnostics: [] };
@@ -98,11 +107,15 @@ function report({ yaml, file, diagnostics }: Reader, path: Path, message: string
 function reportIssue(reader: Reader, issue: z.core.$ZodIssue): void {
   const path = issue.path as (string | number)[];
   if (issue.code !== 'unrecognized_keys') {
-    const value = path.reduce<unknown>((inside, key) => (typeof inside === 'object' && inside !== null ? (inside as Record<string, unknown>)[key] : undefined), reader.yaml.data);
+    const value = path.reduce<unknown>(
+      (inside, key) => (typeof inside === 'object' && inside !== null ? (inside as Record<string, unknown>)[key] : undefined),
+      reader.yaml.data,
+    );
     report(reader, path, issueText(issue, path, value));
     return;
   }
-  const known = path[0] === 'cases' ? ['name', 'op', 'input', 'expect'] : path[0] === 'deletes' ? ['when'] : Object.keys(caseFileSchema.shape);
+  const known =
+    path[0] === 'cases' ? ['name', 'op', 'input', 'expect'] : path[0] === 'deletes' ? ['when'] : Object.keys(caseFileSchema.shape);
   for (const key of issue.keys) report(reader, [...path, key], `'${key}' is not a key here.${knownNames(key, known)}`, 'key');
 }
 
@@ -131,18 +144,41 @@ function readSource(reader: Reader, data: FileData): Shape {
   const names = data.key ?? Object.keys(data.source).slice(0, 1);
   const key = names.map((name, position) => {
     const index = fields.findIndex((field) => field.name === name);
-    if (index < 0 && !Object.hasOwn(data.source, name)) report(reader, ['key', position], `'${name}' is not a field of 'source'.${knownNames(name, fields.map((field) => field.name), 'Fields')}`);
+    if (index < 0 && !Object.hasOwn(data.source, name))
+      report(
+        reader,
+        ['key', position],
+        `'${name}' is not a field of 'source'.${knownNames(
+          name,
+          fields.map((field) => field.name),
+          'Fields',
+        )}`,
+      );
     return index;
   });
   return { fields, key, open: false };
 }
 
-function readCase(reader: Reader, source: Shape, { data, path }: { readonly data: FileData['cases'][number]; readonly path: Path }): MappingCase {
+function readCase(
+  reader: Reader,
+  source: Shape,
+  { data, path }: { readonly data: FileData['cases'][number]; readonly path: Path },
+): MappingCase {
   const input = new Map<string, Cell>();
   for (const [name, value] of Object.entries(data.input)) {
     const field = source.fields.find((one) => one.name === name);
     const at = [...path, 'input', name];
-    if (field === undefined) report(reader, at, `'${name}' is not a field of 'source'.${knownNames(name, source.fields.map((one) => one.name), 'Fields')}`, 'key');
+    if (field === undefined)
+      report(
+        reader,
+        at,
+        `'${name}' is not a field of 'source'.${knownNames(
+          name,
+          source.fields.map((one) => one.name),
+          'Fields',
+        )}`,
+        'key',
+      );
     else input.set(name, readCell(reader, field.type, value, at));
   }
   return { name: data.name, op: data.op ?? 'upsert', input, expect: readExpectation(reader, data.expect, [...path, 'expect']) };
@@ -150,8 +186,17 @@ function readCase(reader: Reader, source: Shape, { data, path }: { readonly data
 
 function readExpectation(reader: Reader, expect: FileData['cases'][number]['expect'], path: Path): Expectation {
   if (expect === 'filtered' || expect === 'delete' || expect === 'look-up') return { kind: expect };
-  if (typeof expect !== 'string') return { kind: 'row', row: new Map(Object.entries(expect).map(([name, value]) => [name, written(reader, value, [...path, name])])) };
-  if (!Object.hasOwn(ERROR_CODES, expect)) report(reader, path, `'${expect}' is not an error code.${knownNames(expect, Object.keys(ERROR_CODES).filter((code) => code.startsWith('E_RECORD')))}`);
+  if (typeof expect !== 'string')
+    return { kind: 'row', row: new Map(Object.entries(expect).map(([name, value]) => [name, written(reader, value, [...path, name])])) };
+  if (!Object.hasOwn(ERROR_CODES, expect))
+    report(
+      reader,
+      path,
+      `'${expect}' is not an error code.${knownNames(
+        expect,
+        Object.keys(ERROR_CODES).filter((code) => code.startsWith('E_RECORD')),
+      )}`,
+    );
   return { kind: 'fault', code: expect };
 }
 
@@ -162,7 +207,11 @@ function written(reader: Reader, value: unknown, path: Path): string | null {
 function readCell(reader: Reader, type: LogicalType, value: unknown, path: Path): Cell {
   const text = written(reader, value, path);
   try {
-    return text === null ? null : typeof value === 'object' ? jsonToCell(type, parseExactJson(text), 'the value') : cellFromText(type, text);
+    return text === null
+      ? null
+      : typeof value === 'object'
+        ? jsonToCell(type, parseExactJson(text), 'the value')
+        : cellFromText(type, text);
   } catch (error) {
     if (!isTrueupError(error)) throw error;
     report(reader, path, `the value is no ${typeText(type)} (${error.message})`);

@@ -35,7 +35,8 @@ export function parseMapping({ file, text }: { readonly file: string; readonly t
   const yaml = parseYaml(text, file, 'E_MAPPING_INVALID');
   if (yaml.diagnostics.length > 0) return { mapping: null, diagnostics: yaml.diagnostics };
   const diagnostics: Diagnostic[] = [];
-  const report: Report = (path, message, part = 'value') => diagnostics.push({ file, ...yaml.at(path, part), code: 'E_MAPPING_INVALID', message, severity: 'error' });
+  const report: Report = (path, message, part = 'value') =>
+    diagnostics.push({ file, ...yaml.at(path, part), code: 'E_MAPPING_INVALID', message, severity: 'error' });
   const data = yaml.data ?? {};
   if (!isObject(data)) {
     report([], `a mapping must be keys and values, not ${kindOf(data)}`);
@@ -44,8 +45,23 @@ export function parseMapping({ file, text }: { readonly file: string; readonly t
   checkKeys(data, report);
   const fields = parseFields(data['fields'], report);
   if (diagnostics.length > 0) return { mapping: null, diagnostics: diagnostics.toSorted((a, b) => a.line - b.line || a.column - b.column) };
-  const { where, key, otherFields, drop } = data as { where?: string; key?: string[]; otherFields?: ParsedMapping['otherFields']; drop?: string[] };
-  const mapping: ParsedMapping = { file, text, where: where ?? null, fields, key: key ?? null, otherFields: otherFields ?? null, drop: drop ?? [], data, at: yaml.at };
+  const { where, key, otherFields, drop } = data as {
+    where?: string;
+    key?: string[];
+    otherFields?: ParsedMapping['otherFields'];
+    drop?: string[];
+  };
+  const mapping: ParsedMapping = {
+    file,
+    text,
+    where: where ?? null,
+    fields,
+    key: key ?? null,
+    otherFields: otherFields ?? null,
+    drop: drop ?? [],
+    data,
+    at: yaml.at,
+  };
   return { mapping, diagnostics };
 }
 
@@ -82,7 +98,10 @@ function parseForm(value: unknown, path: Path, report: Report): FieldForm | null
   if (typeof value === 'string' && value !== '') return { form: 'from', data: { from: value }, short: true };
   const form = isObject(value) ? (['expr', 'const', 'from'] as const).find((one) => Object.hasOwn(value, one)) : undefined;
   if (form === undefined) {
-    report(path, `field '${path[1]}' must be the name of a source field, or one of { from: … }, { const: … }, { expr: … }${isObject(value) ? '' : `, not ${kindOf(value)}`}`);
+    report(
+      path,
+      `field '${path[1]}' must be the name of a source field, or one of { from: … }, { const: … }, { expr: … }${isObject(value) ? '' : `, not ${kindOf(value)}`}`,
+    );
     return null;
   }
   const schema = { from: fromSchema, const: constSchema, expr: exprSchema }[form];
@@ -94,9 +113,16 @@ function parseForm(value: unknown, path: Path, report: Report): FieldForm | null
 /** What cannot stand together. */
 function checkCombination(form: FromForm, path: Path, report: Report): boolean {
   const changes = (['shift', 'lookup', 'mask', 'zone'] as const).filter((one) => form[one] !== undefined);
-  if (changes.length > 1) report([...path, changes[1] as string], `'${changes.join("' and '")}' cannot stand together; make one of them a field of its own`, 'key');
-  else if (Object.hasOwn(form, 'default') && form.lookup === undefined) report([...path, 'default'], `'default' belongs to 'lookup'`, 'key');
-  else if (form.mask !== undefined && form.type !== undefined && form.type !== 'text') report([...path, 'type'], `a masked value is text, so 'type' must be text`);
+  if (changes.length > 1)
+    report(
+      [...path, changes[1] as string],
+      `'${changes.join("' and '")}' cannot stand together; make one of them a field of its own`,
+      'key',
+    );
+  else if (Object.hasOwn(form, 'default') && form.lookup === undefined)
+    report([...path, 'default'], `'default' belongs to 'lookup'`, 'key');
+  else if (form.mask !== undefined && form.type !== undefined && form.type !== 'text')
+    report([...path, 'type'], `a masked value is text, so 'type' must be text`);
   else return true;
   return false;
 }
@@ -155,5 +181,8 @@ function variants(schema: unknown): { readonly shape?: Readonly<Record<string, u
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((inside, key) => (typeof inside === 'object' && inside !== null ? (inside as Record<PropertyKey, unknown>)[key] : undefined), value);
+  return path.reduce<unknown>(
+    (inside, key) => (typeof inside === 'object' && inside !== null ? (inside as Record<PropertyKey, unknown>)[key] : undefined),
+    value,
+  );
 }

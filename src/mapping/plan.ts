@@ -52,10 +52,17 @@ export type FieldPlan =
   /** Moves the decimal point by `places`, exactly. */
   | ({ readonly kind: 'shift'; readonly places: number; readonly to: LogicalType; readonly onLoss: OnLoss } & SourceValue)
   /** Texts of values and what stands for them. `fallback`: for every other value, NULL included; absent: another value is a record fault. */
-  | ({ readonly kind: 'lookup'; readonly to: LogicalType; readonly entries: readonly (readonly [string, string | null])[]; readonly fallback?: string | null } & SourceValue)
+  | ({
+      readonly kind: 'lookup';
+      readonly to: LogicalType;
+      readonly entries: readonly (readonly [string, string | null])[];
+      readonly fallback?: string | null;
+    } & SourceValue)
   | ({ readonly kind: 'mask'; readonly mask: MaskPlan } & SourceValue)
   | { readonly kind: 'expr'; readonly expr: string; readonly reads: readonly string[]; readonly to: LogicalType; readonly onLoss: OnLoss }
   /** The other fields as one JSON object. */
   | { readonly kind: 'rest'; readonly from: readonly string[]; readonly onLoss: OnLoss };
 
-export type MaskPlan = { readonly by: 'sha256' | 'redact' | 'last4' } | { readonly by: 'hmac'; /** As written: a reference to a secret. */ readonly key: string };
+export type MaskPlan =
+  | { readonly by: 'sha256' | 'redact' | 'last4' }
+  | { readonly by: 'hmac'; /** As written: a reference to a secret. */ readonly key: string };

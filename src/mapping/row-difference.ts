@@ -14,7 +14,9 @@ import { knownNames } from '../model/suggest.ts';
  */
 export function rowDifference(shape: Shape, expected: ReadonlyMap<string, string | null>, row: Row): string | null {
   const names = shape.fields.map((field) => field.name);
-  const unknown = [...expected.keys()].filter((name) => !names.includes(name)).map((name) => `  ${name}: the mapping yields no such field.${knownNames(name, names, 'Fields')}`);
+  const unknown = [...expected.keys()]
+    .filter((name) => !names.includes(name))
+    .map((name) => `  ${name}: the mapping yields no such field.${knownNames(name, names, 'Fields')}`);
   const different = shape.fields.flatMap((field, index) => fieldDifference(field, expected, row[index]) ?? []);
   const lines = [...unknown, ...different];
   return lines.length === 0 ? null : lines.join('\n');
@@ -23,7 +25,8 @@ export function rowDifference(shape: Shape, expected: ReadonlyMap<string, string
 function fieldDifference(field: Field, expected: ReadonlyMap<string, string | null>, cell: Row[number]): string | null {
   const wanted = expected.get(field.name) ?? null;
   const got = comparable(field.type, cellToText(field.type, cell));
-  if (wanted === null) return got === null ? null : `  ${field.name}: expected ${expected.has(field.name) ? 'NULL' : 'nothing'}, got ${shown(got)}`;
+  if (wanted === null)
+    return got === null ? null : `  ${field.name}: expected ${expected.has(field.name) ? 'NULL' : 'nothing'}, got ${shown(got)}`;
   const canonical = canonicalText(field.type, wanted);
   if (canonical === undefined) return `  ${field.name}: what is expected is no ${typeText(field.type)}`;
   return canonical === got ? null : `  ${field.name}: expected ${shown(canonical)}, got ${shown(got)}`;
@@ -48,7 +51,9 @@ function comparable(type: LogicalType, text: string | null): string | null {
 function sorted(json: ExactJson): ExactJson {
   if (Array.isArray(json)) return (json as readonly ExactJson[]).map(sorted);
   if (!(json instanceof Map)) return json;
-  return new Map([...(json as ReadonlyMap<string, ExactJson>)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, sorted(value)]));
+  return new Map(
+    [...(json as ReadonlyMap<string, ExactJson>)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, sorted(value)]),
+  );
 }
 
 function shown(text: string | null): string {

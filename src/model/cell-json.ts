@@ -55,7 +55,8 @@ export function cellToJson(type: LogicalType, cell: Cell): Json {
 function plainJson(json: ExactJson): Json {
   if (json instanceof JsonNumber) return isExactNumber(json.text) ? Number(json.text) : json.text;
   if (Array.isArray(json)) return (json as readonly ExactJson[]).map(plainJson);
-  if (json instanceof Map) return Object.fromEntries([...(json as ReadonlyMap<string, ExactJson>)].map(([name, value]) => [name, plainJson(value)]));
+  if (json instanceof Map)
+    return Object.fromEntries([...(json as ReadonlyMap<string, ExactJson>)].map(([name, value]) => [name, plainJson(value)]));
   return json as Json;
 }
 
@@ -77,7 +78,10 @@ export function parsedJson(text: string, place: string): ExactJson {
   try {
     return parseExactJson(text);
   } catch (error) {
-    throw new TrueupError('E_RECORD_VALUE', `${place}: expected JSON, got ${error instanceof RangeError ? 'JSON that is nested too deeply' : 'text that is none'}`);
+    throw new TrueupError(
+      'E_RECORD_VALUE',
+      `${place}: expected JSON, got ${error instanceof RangeError ? 'JSON that is nested too deeply' : 'text that is none'}`,
+    );
   }
 }
 
@@ -136,6 +140,7 @@ function variantCell(json: ExactJson, place: string): Cell {
 }
 
 function wrongJson(type: string, json: ExactJson, place: string): TrueupError {
-  const got = json instanceof JsonNumber ? 'a number' : Array.isArray(json) ? 'an array' : json instanceof Map ? 'an object' : `a ${typeof json}`;
+  const got =
+    json instanceof JsonNumber ? 'a number' : Array.isArray(json) ? 'an array' : json instanceof Map ? 'an object' : `a ${typeof json}`;
   return new TrueupError('E_RECORD_VALUE', `${place}: expected ${type}, got ${got} in JSON that does not stand for one`);
 }

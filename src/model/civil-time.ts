@@ -26,7 +26,9 @@ export function civilFromDays(days: number): { readonly year: number; readonly m
   const z = days + 719_468;
   const era = Math.floor(z / 146_097);
   const dayOfEra = z - era * 146_097;
-  const yearOfEra = Math.floor((dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365);
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  );
   const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
   const shifted = Math.floor((5 * dayOfYear + 2) / 153);
   const month = shifted < 10 ? shifted + 3 : shifted - 9;
@@ -35,7 +37,8 @@ export function civilFromDays(days: number): { readonly year: number; readonly m
 
 const DATE = /^(\d{4,7}|[+-]\d{6,7})-(\d{2})-(\d{2})( BC)?$/;
 const TIME = /^(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,18}))?)?$/;
-const STAMP = /^(\d{4,7}|[+-]\d{6,7})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,18})?)?)\s?(Z|z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?)?( BC)?$/;
+const STAMP =
+  /^(\d{4,7}|[+-]\d{6,7})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,18})?)?)\s?(Z|z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?)?( BC)?$/;
 
 /** Days since 1970-01-01, or `null` when the text is no date of the calendar. */
 export function parseDate(text: string): number | null {
@@ -110,14 +113,34 @@ function parseCommonStamp(text: string): Stamp | null {
   const { length } = text;
   if (length < COMMON_LENGTH || length > COMMON_LENGTH + 7 || length === COMMON_LENGTH + 1) return null;
   const separator = text.charCodeAt(10);
-  if (text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45 || (separator !== 32 && separator !== 84) || text.charCodeAt(13) !== 58 || text.charCodeAt(16) !== 58) return null;
+  if (
+    text.charCodeAt(4) !== 45 ||
+    text.charCodeAt(7) !== 45 ||
+    (separator !== 32 && separator !== 84) ||
+    text.charCodeAt(13) !== 58 ||
+    text.charCodeAt(16) !== 58
+  )
+    return null;
   const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
   const month = twoDigits(text, 5);
   const day = twoDigits(text, 8);
   const hour = twoDigits(text, 11);
   const minute = twoDigits(text, 14);
   const second = twoDigits(text, 17);
-  if (!(year >= 1700 && year <= 2200 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month) && hour <= 23 && minute <= 59 && second <= 59)) return null;
+  if (
+    !(
+      year >= 1700 &&
+      year <= 2200 &&
+      month >= 1 &&
+      month <= 12 &&
+      day >= 1 &&
+      day <= daysInMonth(year, month) &&
+      hour <= 23 &&
+      minute <= 59 &&
+      second <= 59
+    )
+  )
+    return null;
   const fraction = length === COMMON_LENGTH ? 0 : fractionMicros(text);
   if (Number.isNaN(fraction)) return null;
   const seconds = daysFromCivil(year, month, day) * 86_400 + (hour * 60 + minute) * 60 + second;

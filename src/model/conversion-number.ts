@@ -18,7 +18,11 @@ export function numberStep(from: ScalarType, to: ScalarType): Step {
       return { kind: EXACT, attempt: (cell) => ofWhole(to, BigInt(cell as number)) };
     case 'int64':
       if (to === 'decimal') return { kind: EXACT, attempt: (cell) => String(cell as bigint) };
-      return { kind: CHECKED, loss: to === 'int32' ? 'numbers beyond 32 bits' : 'numbers beyond 2^53 with more digits than a float64 holds', attempt: (cell) => ofWhole(to, cell as bigint) };
+      return {
+        kind: CHECKED,
+        loss: to === 'int32' ? 'numbers beyond 32 bits' : 'numbers beyond 2^53 with more digits than a float64 holds',
+        attempt: (cell) => ofWhole(to, cell as bigint),
+      };
     case 'float64':
       return to === 'decimal' ? { kind: EXACT, attempt: floatToDecimal } : { kind: 'lossy', loss: 'fractions', attempt: floatToInt(to) };
     default:

@@ -26,7 +26,9 @@ export function scalarStep(from: ScalarType, to: ScalarType, zone: Zone | undefi
 }
 
 function fromText(to: TextScalar): Step {
-  const attempt: Attempt = (cell) => textLoss(to, cell as string) ?? (scalarFromText(to, cell as string) as Cell) ?? { loss: `the text is no ${to}`, code: 'E_RECORD_VALUE' };
+  const attempt: Attempt = (cell) =>
+    textLoss(to, cell as string) ??
+    (scalarFromText(to, cell as string) as Cell) ?? { loss: `the text is no ${to}`, code: 'E_RECORD_VALUE' };
   return { kind: 'checked', loss: `text that is no ${to}`, attempt };
 }
 
@@ -93,7 +95,10 @@ function bytesStep(from: ScalarType, to: ScalarType): Step {
   return {
     kind: 'checked',
     loss: `bytes that are not ${length}`,
-    attempt: (cell) => ((cell as Uint8Array).length === length ? fromBytes(to, cell as Uint8Array) : { loss: `expected ${length} bytes`, code: 'E_RECORD_VALUE' }),
+    attempt: (cell) =>
+      (cell as Uint8Array).length === length
+        ? fromBytes(to, cell as Uint8Array)
+        : { loss: `expected ${length} bytes`, code: 'E_RECORD_VALUE' },
   };
 }
 

@@ -8,9 +8,14 @@ import type { Zone } from './zone.ts';
 
 /** Between date, timestamp and timestamptz. A civil value and an instant meet only in a zone. */
 export function timeStep(from: ScalarType, to: ScalarType, zone: Zone | undefined): Step {
-  if ((from === 'timestamptz' || to === 'timestamptz') && zone === undefined) return { kind: 'impossible', loss: 'a civil time and an instant meet only in a time zone: name one with `zone:`' };
+  if ((from === 'timestamptz' || to === 'timestamptz') && zone === undefined)
+    return { kind: 'impossible', loss: 'a civil time and an instant meet only in a time zone: name one with `zone:`' };
   if (to === 'timestamptz') {
-    return { kind: 'checked', loss: 'times that clocks of the zone skipped or showed twice (counted)', attempt: (cell, note) => toInstant(cell as string, zone as Zone, note) };
+    return {
+      kind: 'checked',
+      loss: 'times that clocks of the zone skipped or showed twice (counted)',
+      attempt: (cell, note) => toInstant(cell as string, zone as Zone, note),
+    };
   }
   if (from === 'timestamptz') return fromInstant(to, zone as Zone);
   return to === 'date' ? { kind: 'lossy', loss: 'the time of day', attempt: stampToDate } : { kind: 'exact', attempt: dateToStamp };

@@ -52,7 +52,10 @@ export function planConversion(request: ConversionRequest): ConversionPlan {
       kind: 'impossible',
       loss: step.loss,
       convert: () => {
-        throw new TrueupError('E_MAPPING_TYPE', `${request.place ?? 'a value'}: ${typeText(from)} does not convert to ${typeText(to)}: ${step.loss}`);
+        throw new TrueupError(
+          'E_MAPPING_TYPE',
+          `${request.place ?? 'a value'}: ${typeText(from)} does not convert to ${typeText(to)}: ${step.loss}`,
+        );
       },
     };
   }
@@ -74,7 +77,11 @@ function lossSettler({ from, to, onLoss, place = 'a value' }: ConversionRequest)
   const refuse = (loss: string, code: ErrorCode): never => {
     throw new TrueupError(code, `${place}: ${loss} (${typeText(from)} to ${typeText(to)})`);
   };
-  return (cell: Cell, { loss, code = 'E_RECORD_LOSS', cut, how = 'truncated' }: { loss: string; code?: ErrorCode; cut?: Cell; how?: string }, note: Note): Cell => {
+  return (
+    cell: Cell,
+    { loss, code = 'E_RECORD_LOSS', cut, how = 'truncated' }: { loss: string; code?: ErrorCode; cut?: Cell; how?: string },
+    note: Note,
+  ): Cell => {
     if (onLoss === 'null') return (note('null'), null);
     if (onLoss === 'truncate' && cut !== undefined) return (note(how), cut);
     const text = onLoss === 'text' ? asText(from, to, cell) : undefined;
@@ -109,7 +116,11 @@ function stepFor(request: ConversionRequest): Step {
 /** From text or json: JSON that stands for the list or struct. */
 function toComposite(from: LogicalType, to: LogicalType): Step {
   if (from !== 'text' && from !== 'json') return { kind: 'impossible', loss: 'a single value is no list or struct' };
-  return { kind: 'checked', loss: `JSON that does not stand for ${typeText(to)}`, attempt: attempted((cell) => jsonTextToCell(to, cell as string, 'the value')) };
+  return {
+    kind: 'checked',
+    loss: `JSON that does not stand for ${typeText(to)}`,
+    attempt: attempted((cell) => jsonTextToCell(to, cell as string, 'the value')),
+  };
 }
 
 function elementwise(request: ConversionRequest): Step {
@@ -121,7 +132,11 @@ function elementwise(request: ConversionRequest): Step {
 
 const KINDS = ['same', 'exact', 'checked', 'lossy'] as const;
 
-function fieldwise(from: Extract<LogicalType, { struct: unknown }>, to: Extract<LogicalType, { struct: unknown }>, request: ConversionRequest): Step {
+function fieldwise(
+  from: Extract<LogicalType, { struct: unknown }>,
+  to: Extract<LogicalType, { struct: unknown }>,
+  request: ConversionRequest,
+): Step {
   const extra = from.struct.find((field) => !to.struct.some((other) => other.name === field.name));
   if (extra !== undefined) return { kind: 'impossible', loss: `the field '${extra.name}' has no place` };
   const parts = to.struct.map((field) => {
@@ -187,9 +202,15 @@ function fromVariant(request: ConversionRequest): Step {
     attempt: (cell, note) => {
       const { variant, value } = cell as Variant;
       // As text, the number 5 and the text '5' would be one: which is a loss.
-      if (request.to === 'text' && variant !== 'text') return { loss: `a value of type ${parseType(variant) === null ? 'unknown to trueup' : variant} is no text` };
+      if (request.to === 'text' && variant !== 'text')
+        return { loss: `a value of type ${parseType(variant) === null ? 'unknown to trueup' : variant} is no text` };
       const plan = planOf(variant);
-      return plan === null ? { loss: `a value of type ${parseType(variant) === null ? 'unknown to trueup' : variant} does not convert`, code: 'E_RECORD_VALUE' } : plan.convert(value, note);
+      return plan === null
+        ? {
+            loss: `a value of type ${parseType(variant) === null ? 'unknown to trueup' : variant} does not convert`,
+            code: 'E_RECORD_VALUE',
+          }
+        : plan.convert(value, note);
     },
   };
 }

@@ -24,7 +24,8 @@ export function parseExactJson(text: string): ExactJson {
 /** Compact JSON; numbers to the letter. */
 export function exactJsonText(json: ExactJson): string {
   if (json instanceof JsonNumber) return json.text;
-  if (json instanceof Map) return `{${[...(json as ReadonlyMap<string, ExactJson>)].map(([name, value]) => `${JSON.stringify(name)}:${exactJsonText(value)}`).join(',')}}`;
+  if (json instanceof Map)
+    return `{${[...(json as ReadonlyMap<string, ExactJson>)].map(([name, value]) => `${JSON.stringify(name)}:${exactJsonText(value)}`).join(',')}}`;
   if (Array.isArray(json)) return `[${(json as readonly ExactJson[]).map(exactJsonText).join(',')}]`;
   return JSON.stringify(json);
 }

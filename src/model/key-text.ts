@@ -19,9 +19,13 @@ export function keyFromText(shape: Shape, text: string): Cell[] {
   const values = keyArray(text) ?? [text];
   if (values.length !== shape.key.length) {
     const names = shape.key.map((index) => (shape.fields[index] as Field).name);
-    throw new TrueupError('E_USAGE', `a key needs ${names.length} value${names.length === 1 ? '' : 's'} (${names.join(', ')}), got ${values.length}`, {
-      hint: names.length === 1 ? 'Give the plain value.' : `Give a JSON array in key order: '["…", "…"]'.`,
-    });
+    throw new TrueupError(
+      'E_USAGE',
+      `a key needs ${names.length} value${names.length === 1 ? '' : 's'} (${names.join(', ')}), got ${values.length}`,
+      {
+        hint: names.length === 1 ? 'Give the plain value.' : `Give a JSON array in key order: '["…", "…"]'.`,
+      },
+    );
   }
   return shape.key.map((index, position) => {
     const field = shape.fields[index] as Field;
@@ -33,10 +37,17 @@ export function keyFromText(shape: Shape, text: string): Cell[] {
 /** Numbers stay as typed: `[12345678901234567890]` keeps its digits. */
 function keyArray(text: string): (string | null)[] | null {
   if (!text.startsWith('[')) return null;
-  const source = JSON.parse as (text: string, reviver: (key: string, value: unknown, context: { readonly source: string }) => unknown) => unknown;
+  const source = JSON.parse as (
+    text: string,
+    reviver: (key: string, value: unknown, context: { readonly source: string }) => unknown,
+  ) => unknown;
   try {
-    const values = source(text, (_key, value, context) => (typeof value === 'number' || typeof value === 'boolean' ? context.source : value));
-    return Array.isArray(values) && values.every((value) => value === null || typeof value === 'string') ? (values as (string | null)[]) : null;
+    const values = source(text, (_key, value, context) =>
+      typeof value === 'number' || typeof value === 'boolean' ? context.source : value,
+    );
+    return Array.isArray(values) && values.every((value) => value === null || typeof value === 'string')
+      ? (values as (string | null)[])
+      : null;
   } catch {
     return null;
   }

@@ -1,7 +1,16 @@
 import { TrueupError } from '../errors.ts';
 import { INSTANT_INFINITY } from './cell.ts';
 import type { Cell } from './cell.ts';
-import { dateText, instantText, parseDate, parseInstant, parseTimeOfDay, parseTimestamp, timeOfDayText, timestampText } from './civil-time.ts';
+import {
+  dateText,
+  instantText,
+  parseDate,
+  parseInstant,
+  parseTimeOfDay,
+  parseTimestamp,
+  timeOfDayText,
+  timestampText,
+} from './civil-time.ts';
 import { canonicalDecimal } from './decimal.ts';
 import type { ScalarType } from './logical-type.ts';
 
@@ -12,7 +21,7 @@ export type TextScalar = Exclude<ScalarType, 'variant'>;
 export function scalarToText(type: TextScalar, cell: Cell): string {
   switch (type) {
     case 'float64':
-      return Object.is(cell, -0) ? '-0' : String(cell);
+      return Object.is(cell, -0) ? '-0' : String(cell as number);
     case 'timestamptz':
       return instantCellText(cell as bigint);
     case 'bytes':
@@ -24,8 +33,12 @@ export function scalarToText(type: TextScalar, cell: Cell): string {
     case 'uuid':
     case 'objectId':
       return canonicalText(type, cell as string) ?? (cell as string);
+    case 'bool':
+    case 'int32':
+    case 'int64':
+      return String(cell as boolean | number | bigint);
     default:
-      return String(cell as string);
+      return cell as string;
   }
 }
 
@@ -68,7 +81,8 @@ export function scalarFromText(type: TextScalar, text: string): Exclude<Cell, un
 }
 
 /** ISO 8601 as Postgres writes it under `intervalstyle = iso_8601` (parts may be negative), or an infinity. */
-const INTERVAL = /^(?:-?infinity|-?P(?=.)(?:-?\d+(?:\.\d+)?Y)?(?:-?\d+(?:\.\d+)?M)?(?:-?\d+(?:\.\d+)?W)?(?:-?\d+(?:\.\d+)?D)?(?:T(?=.)(?:-?\d+(?:\.\d+)?H)?(?:-?\d+(?:\.\d+)?M)?(?:-?\d*(?:\.\d+)?S)?)?)$/;
+const INTERVAL =
+  /^(?:-?infinity|-?P(?=.)(?:-?\d+(?:\.\d+)?Y)?(?:-?\d+(?:\.\d+)?M)?(?:-?\d+(?:\.\d+)?W)?(?:-?\d+(?:\.\d+)?D)?(?:T(?=.)(?:-?\d+(?:\.\d+)?H)?(?:-?\d+(?:\.\d+)?M)?(?:-?\d*(?:\.\d+)?S)?)?)$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** The canonical form of a carrier that is a text, or `null` when it is no such value. */

@@ -30,12 +30,26 @@ const MAX_DEPTH = 100;
 /** Parses YAML 1.2 (JSON included). Never throws on what the text says: problems come as diagnostics. */
 export function parseYaml(text: string, file: string, code: ErrorCode = 'E_CONFIG_INVALID'): ParsedYaml {
   const lines = new LineCounter();
-  const problem = (offset: number, message: string): Diagnostic => ({ file, ...positionAt(lines, offset), code, message, severity: 'error' });
+  const problem = (offset: number, message: string): Diagnostic => ({
+    file,
+    ...positionAt(lines, offset),
+    code,
+    message,
+    severity: 'error',
+  });
   const failed = (diagnostics: Diagnostic[]): ParsedYaml => ({ data: undefined, diagnostics, at: () => ({ line: 1, column: 1 }) });
-  if (text.length > MAX_TEXT_LENGTH) return failed([problem(0, `the file has ${text.length} characters, more than the ${MAX_TEXT_LENGTH} that are read`)]);
+  if (text.length > MAX_TEXT_LENGTH)
+    return failed([problem(0, `the file has ${text.length} characters, more than the ${MAX_TEXT_LENGTH} that are read`)]);
   if (tooDeep(text)) return failed([problem(0, `brackets are nested deeper than ${MAX_DEPTH} levels`)]);
 
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true, stringKeys: true, logLevel: 'error', merge: true });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    intAsBigInt: true,
+    stringKeys: true,
+    logLevel: 'error',
+    merge: true,
+  });
   const diagnostics = [...document.errors, ...document.warnings].map((error) => problem(error.pos[0], sentence(error.message)));
   const at = (path: readonly (string | number)[], part: 'key' | 'value' = 'value') => positionAt(lines, offsetOf(document, path, part));
   if (diagnostics.length > 0) return { data: undefined, diagnostics, at };
@@ -86,7 +100,7 @@ function offsetOf(document: Document.Parsed, path: readonly (string | number)[],
       node = (node.items[Number(name)] as Node | undefined) ?? null;
       if (node === null) return offset;
     } else if (isMap(node)) {
-      const pair: Pair<unknown, unknown> | undefined = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(name));
+      const pair: Pair | undefined = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(name));
       if (pair === undefined) return offset;
       const key = pair.key as Node;
       offset = key.range?.[0] ?? offset;

@@ -39,7 +39,10 @@ export function openZone(name: string): Zone | null {
   };
 }
 
-function civilOffset(seconds: number, offsetAt: (seconds: number) => number): { readonly offset: number; readonly reading: 'plain' | 'gap' | 'overlap' } {
+function civilOffset(
+  seconds: number,
+  offsetAt: (seconds: number) => number,
+): { readonly offset: number; readonly reading: 'plain' | 'gap' | 'overlap' } {
   const before = offsetAt(seconds - DAY_SECONDS);
   const after = offsetAt(seconds + DAY_SECONDS);
   if (before === after) return { offset: before, reading: 'plain' };

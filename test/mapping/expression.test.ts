@@ -1,101 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { compileExpression } from '../../src/mapping/expression/compile.ts';
-import { valueText } from '../../src/mapping/expression/load.ts';
 import { celTypeText } from '../../src/mapping/expression/value.ts';
-import type { Value } from '../../src/mapping/expression/value.ts';
 import { cellFromText } from '../../src/model/cell-text.ts';
 import type { Cell } from '../../src/model/cell.ts';
-import type { LogicalType } from '../../src/model/logical-type.ts';
-
-const TYPES: Record<string, LogicalType> = {
-  id: 'int64', n: 'int32', f: 'float64', total: 'decimal', name: 'text', ok: 'bool', raw: 'bytes', at: 'timestamptz', day: 'date', clock: 'time', civil: 'timestamp',
-  payload: 'json', tags: { list: 'text' }, code: 'uuid', 'odd name': 'text', __proto__: 'text',
-};
-const names = [...Object.keys(TYPES), '__proto__'];
-const source = { fields: names.map((name) => ({ name, type: name === '__proto__' ? 'text' : (TYPES[name] as LogicalType), nullable: true })), key: [0], open: false };
-
-function check(text: string) {
-  return compileExpression({ text, source, stream: 'public.orders' });
-}
-
-function run(text: string, cells: Record<string, Cell> = {}): Value {
-  const row = names.map((name) => (Object.hasOwn(cells, name) ? cells[name] : null));
-  return check(text).run({ row, decoders: [] });
-}
-
-function shown(value: Value): unknown {
-  return value === null || typeof value === 'boolean' ? value : valueText(value);
-}
-
-function problem(text: string): string {
-  try {
-    check(text);
-  } catch (error) {
-    return (error as Error).message;
-  }
-  return 'no problem';
-}
-
-function fault(text: string, cells: Record<string, Cell> = {}): string {
-  try {
-    run(text, cells);
-  } catch (error) {
-    return `${(error as { code: string }).code}: ${(error as Error).message}`;
-  }
-  return 'no fault';
-}
-
-describe('expressions on NULL', () => {
-  it.each([
-    ['name == null', true], ['name != null', false], ["name != 'draft'", true], ["name == 'draft'", false], ['null == null', true], ['id == n', true],
-    ['id > 1', null], ['id + 1', null], ['-id', null], ['!ok', null], ["name + 'x'", null], ['total * total', null], ['size(name)', null], ["name.startsWith('a')", null],
-    ['string(id)', null], ['id in [1, 2]', null], ['name in payload', null], ['payload.a.b', null], ['payload["a"]', null], ['has(payload.a)', false], ["name.matches('a')", null],
-    ["ok ? 'a' : 'b'", null], ['ok && true', null], ['ok && false', false], ['false && ok', false], ['ok || true', true], ['true || ok', true], ['ok || false', null], ['!(ok && true)', null],
-    ['coalesce(name, "x")', 'x'], ['coalesce(name, null)', null], ['tags.exists(t, t == "a")', null], ['size(tags)', null], ['[id, 1]', '[null,1]'], ['at > timestamp("2020-01-01T00:00:00Z")', null],
-    ['divide(total, id, 2)', null], ['at - at', null], ['id == 1 || name == null', true], ['payload == null', true], ['null > 1', null], ['null + 1', null], ['day.getMonth()', null],
-  ])('%s is %j when every field is NULL', (text, expected) => {
-    expect(shown(run(text))).toBe(expected);
-  });
-
-  it('hold for values that are known at run time only', () => {
-    const payload = '{"a":null,"b":1}';
-    expect(run('payload.a == null', { payload })).toBe(true);
-    expect(run('payload.a > 1', { payload })).toBeNull();
-    expect(run('payload.a.c', { payload })).toBeNull();
-    expect(run('payload.b + payload.a', { payload })).toBeNull();
-    expect(run('has(payload.a)', { payload })).toBe(true);
-    expect(run('payload == null', { payload: 'null' })).toBe(true);
-  });
-
-  it('never become a fault, whatever the expression is', () => {
-    const atoms = fc.constantFrom('id', 'n', 'total', 'name', 'ok', 'payload', 'at', 'null', '1', "'x'", '1.5', 'true', 'f', 'payload.x');
-    const expression = fc.letrec<{ node: string }>((tie) => ({
-      node: fc.oneof({ maxDepth: 3 }, atoms, fc.tuple(tie('node'), fc.constantFrom('+', '-', '*', '==', '!=', '<', '>=', '&&', '||', 'in'), tie('node')).map(([a, op, b]) => `(${a} ${op} ${b})`), tie('node').map((a) => `!(${a})`), fc.tuple(tie('node'), tie('node'), tie('node')).map(([a, b, c]) => `(${a} ? ${b} : ${c})`)),
-    })).node;
-    let ran = 0;
-    fc.assert(
-      fc.property(expression, (text) => {
-        let compiled;
-        try {
-          compiled = check(text);
-        } catch {
-          return;
-        }
-        ran++;
-        try {
-          compiled.run({ row: names.map(() => null), decoders: [] });
-        } catch (error) {
-          // Only constants may still be at fault: `null + 1` is NULL, but `dyn(1) && true` is not a bool.
-          if (/\b(?:id|n|total|name|ok|payload|at|f)\b/.test(text) && !/[1x']/.test(text)) throw error;
-        }
-      }),
-      { numRuns: 3000 },
-    );
-    expect(ran).toBeGreaterThan(300);
-  });
-});
+import { check, fault, problem, run, shown } from './expression-fixture.ts';
 
 describe('numbers in expressions', () => {
   const big = 9223372036854775807n;
@@ -285,7 +194,9 @@ describe('what is inside json', () => {
 
 describe('mistakes in expressions', () => {
   it('are found before the run, at their place', () => {
-    expect(problem("totl > 1")).toMatch(/^'totl' is not a field of source stream 'public\.orders'\. Fields: id, .* Did you mean 'total'\?$/);
+    expect(problem('totl > 1')).toMatch(
+      /^'totl' is not a field of source stream 'public\.orders'\. Fields: id, .* Did you mean 'total'\?$/,
+    );
     expect(problem('name.lenght()')).toContain("there is no function 'lenght'");
     expect(problem('sizee(name)')).toContain("Did you mean 'size'?");
     expect(problem('name > 1')).toContain('no string > int');
@@ -332,7 +243,9 @@ describe('mistakes in expressions', () => {
     expect(run('field("odd name") + "!"', { 'odd name': 'x' })).toBe('x!');
     expect(check('field("odd name") + name').reads).toEqual(['odd name', 'name']);
     expect(problem('field("odd nam")')).toContain("Did you mean 'odd name'?");
-    expect(run('field("__proto__")', Object.defineProperty({}, '__proto__', { value: 'p', enumerable: true }) as Record<string, Cell>)).toBe('p');
+    expect(
+      run('field("__proto__")', Object.defineProperty({}, '__proto__', { value: 'p', enumerable: true }) as Record<string, Cell>),
+    ).toBe('p');
     expect(problem('constructor')).toContain('not a field');
     expect(problem('toString')).toContain('not a field');
   });

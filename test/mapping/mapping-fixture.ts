@@ -30,14 +30,27 @@ export function secrets(text: string): string {
 /** Fields by name; the first is the key unless `key` says otherwise. */
 export function shapeOf(fields: Readonly<Record<string, LogicalType>>, key: readonly string[] = Object.keys(fields).slice(0, 1)): Shape {
   const names = Object.keys(fields);
-  return { fields: names.map((name) => ({ name, type: fields[name] as LogicalType, nullable: !key.includes(name) })), key: key.map((name) => names.indexOf(name)), open: false };
+  return {
+    fields: names.map((name) => ({ name, type: fields[name] as LogicalType, nullable: !key.includes(name) })),
+    key: key.map((name) => names.indexOf(name)),
+    open: false,
+  };
 }
 
 export function check(text: string | null, source: Shape, options: Partial<CheckRequest> = {}) {
   const parsed = text === null ? { mapping: null, diagnostics: [] } : parseMapping({ file: 'm.yaml', text });
-  if (text !== null && parsed.mapping === null) return { plan: null, problems: parsed.diagnostics.map(diagnosticText), diagnostics: parsed.diagnostics };
+  if (text !== null && parsed.mapping === null)
+    return { plan: null, problems: parsed.diagnostics.map(diagnosticText), diagnostics: parsed.diagnostics };
   const { plan, diagnostics } = checkMapping({
-    mapping: parsed.mapping, stream: 'orders', source, secrets, timezone: 'Europe/Berlin', onLoss: 'error', onExit: 'delete', at: { file: 'trueup.yaml', line: 7, column: 9 }, ...options,
+    mapping: parsed.mapping,
+    stream: 'orders',
+    source,
+    secrets,
+    timezone: 'Europe/Berlin',
+    onLoss: 'error',
+    onExit: 'delete',
+    at: { file: 'trueup.yaml', line: 7, column: 9 },
+    ...options,
   });
   return { plan, problems: diagnostics.map(diagnosticText), diagnostics };
 }
@@ -74,8 +87,9 @@ export function mapping(text: string | null, source: Shape, options: Partial<Che
   const { plan, problems } = check(text, source, options);
   expect(problems.filter((problem) => !problem.includes('make sure'))).toEqual([]);
   const mapper = compileMapping(plan as MappingPlan, source, options.secrets ?? secrets);
-  const rowOf = (cells: Readonly<Record<string, Cell>>): Row => source.fields.map((field) => (Object.hasOwn(cells, field.name) ? cells[field.name] : null));
-  const map = (rows: readonly Row[], options: MapOptions = {}): Mapped => mapper.map(batchOf(source, rows, options), { exits: options.exits ?? true });
+  const rowOf = (cells: Readonly<Record<string, Cell>>): Row =>
+    source.fields.map((field) => (Object.hasOwn(cells, field.name) ? cells[field.name] : null));
+  const map = (rows: readonly Row[], how: MapOptions = {}): Mapped => mapper.map(batchOf(source, rows, how), { exits: how.exits ?? true });
   return {
     plan: plan as MappingPlan,
     mapper,
@@ -91,4 +105,3 @@ export function mapping(text: string | null, source: Shape, options: Partial<Che
     },
   };
 }
-

@@ -27,11 +27,15 @@ export function arithmetic(operator: ArithmeticOperator, left: CelType, right: C
     case 'decimal decimal':
     case 'int decimal':
     case 'decimal int':
-      return operator === '/' || operator === '%' ? null : { returns: 'decimal', run: (a, b) => decimalResult(operator, finite(a), finite(b)) };
+      return operator === '/' || operator === '%'
+        ? null
+        : { returns: 'decimal', run: (a, b) => decimalResult(operator, finite(a), finite(b)) };
     case 'string string':
       return operator === '+' ? { returns: 'string', run: (a, b) => (a as string) + (b as string) } : null;
     case 'bytes bytes':
-      return operator === '+' ? { returns: 'bytes', run: (a, b) => new Uint8Array(Buffer.concat([a as Uint8Array, b as Uint8Array])) } : null;
+      return operator === '+'
+        ? { returns: 'bytes', run: (a, b) => new Uint8Array(Buffer.concat([a as Uint8Array, b as Uint8Array])) }
+        : null;
     default:
       return timeArithmetic(operator, left, right);
   }
@@ -96,7 +100,9 @@ function timeArithmetic(operator: ArithmeticOperator, left: CelType, right: CelT
     case 'duration timestamp':
       return operator === '+' ? { returns: 'timestamp', run: (a, b) => moved(b as Instant, (a as Duration).duration) } : null;
     case 'timestamp timestamp':
-      return operator === '-' ? { returns: 'duration', run: (a, b) => ({ duration: checkedInt(finiteInstant(a as Instant) - finiteInstant(b as Instant)) }) } : null;
+      return operator === '-'
+        ? { returns: 'duration', run: (a, b) => ({ duration: checkedInt(finiteInstant(a as Instant) - finiteInstant(b as Instant)) }) }
+        : null;
     default:
       return null;
   }
@@ -111,7 +117,8 @@ function moved(instant: Instant, micros: bigint): Instant {
 }
 
 function finiteInstant(value: Instant): bigint {
-  if (value.instant === INSTANT_INFINITY || value.instant === -INSTANT_INFINITY) throw expressionFault('a difference to infinity is no duration');
+  if (value.instant === INSTANT_INFINITY || value.instant === -INSTANT_INFINITY)
+    throw expressionFault('a difference to infinity is no duration');
   return value.instant;
 }
 

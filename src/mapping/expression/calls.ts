@@ -21,22 +21,34 @@ export function compileCall(node: Extract<ASTNode, { op: 'call' }>, scope: Scope
     case 'has':
       return compileHas(node, args, scope, compile);
     case 'coalesce':
-      return compileCoalesce(args.map((arg) => compile(arg, scope)), node.start);
+      return compileCoalesce(
+        args.map((arg) => compile(arg, scope)),
+        node.start,
+      );
     case 'field':
       return compileField(node, args, scope);
     case 'dyn':
       return { ...compile(only(args, name, node), scope), type: 'dyn' };
     case 'matches':
-      return compileMatches(args.map((arg) => compile(arg, scope)), node.start);
+      return compileMatches(
+        args.map((arg) => compile(arg, scope)),
+        node.start,
+      );
     default:
-      return compileOverloads(name, 'function', args.map((arg) => compile(arg, scope)), node.start);
+      return compileOverloads(
+        name,
+        'function',
+        args.map((arg) => compile(arg, scope)),
+        node.start,
+      );
   }
 }
 
 /** `x.f(y)` */
 export function compileMethod(node: Extract<ASTNode, { op: 'rcall' }>, scope: Scope, compile: Compile): Compiled {
   const [name, receiver, args] = node.args;
-  if (MACROS.includes(name) && args.length >= 2) return compileMacro({ name, receiver: compile(receiver, scope), args, start: node.start }, scope, compile);
+  if (MACROS.includes(name) && args.length >= 2)
+    return compileMacro({ name, receiver: compile(receiver, scope), args, start: node.start }, scope, compile);
   const compiled = [receiver, ...args].map((arg) => compile(arg, scope));
   return name === 'matches' ? compileMatches(compiled, node.start) : compileOverloads(name, 'method', compiled, node.start);
 }
@@ -51,7 +63,8 @@ function compileHas(node: ASTNode, args: readonly ASTNode[], scope: Scope, compi
   if (select.op !== '.') throw new ExpressionProblem('has(…) takes a name inside something: has(payload.customer)', node.start);
   const object = compile(select.args[0], scope);
   const member = select.args[1];
-  if (object.type !== 'map' && object.type !== 'dyn') throw typeProblem(`has(…): a ${celTypeText(object.type)} has nothing inside`, node.start);
+  if (object.type !== 'map' && object.type !== 'dyn')
+    throw typeProblem(`has(…): a ${celTypeText(object.type)} has nothing inside`, node.start);
   return { type: 'bool', run: (environment) => hasMember(object.run(environment), member) };
 }
 
@@ -75,15 +88,18 @@ function compileCoalesce(args: readonly Compiled[], start: number): Compiled {
 /** `field("order total")`: a field whose name is no identifier. */
 function compileField(node: ASTNode, args: readonly ASTNode[], scope: Scope): Compiled {
   const name = only(args, 'field', node);
-  if (name.op !== 'value' || typeof name.args !== 'string') throw new ExpressionProblem('field(…) takes the name of a field in quotes', node.start);
+  if (name.op !== 'value' || typeof name.args !== 'string')
+    throw new ExpressionProblem('field(…) takes the name of a field in quotes', node.start);
   return scope.field(name.args, name.start);
 }
 
 function compileMatches(args: readonly Compiled[], start: number): Compiled {
   const [text, pattern] = args;
-  if (args.length !== 2 || text === undefined || pattern === undefined) throw new ExpressionProblem('matches takes a text and a pattern', start);
+  if (args.length !== 2 || text === undefined || pattern === undefined)
+    throw new ExpressionProblem('matches takes a text and a pattern', start);
   if (typeof pattern.literal !== 'string') throw new ExpressionProblem('the pattern of matches must be written out in quotes', start);
-  if (text.type !== 'string' && text.type !== 'dyn' && text.type !== 'null') throw typeProblem(`matches needs a text, not ${celTypeText(text.type)}`, start);
+  if (text.type !== 'string' && text.type !== 'dyn' && text.type !== 'null')
+    throw typeProblem(`matches needs a text, not ${celTypeText(text.type)}`, start);
   const match = literalPattern(pattern.literal, start);
   const run: Run = (environment) => {
     const value = text.run(environment);
@@ -108,7 +124,10 @@ function compileOverloads(name: string, style: 'function' | 'method', args: read
   if (overloads.length === 0) throw new ExpressionProblem(unknownFunction(name, style, named.length > 0), start);
   checkZone(name, args, start);
   const types = args.map((arg) => arg.type);
-  const fitting = overloads.filter((overload) => overload.params.length === types.length && overload.params.every((param, index) => accepts(param, types[index] as CelType)));
+  const fitting = overloads.filter(
+    (overload) =>
+      overload.params.length === types.length && overload.params.every((param, index) => accepts(param, types[index] as CelType)),
+  );
   const [first] = fitting;
   if (first === undefined) throw typeProblem(noOverload(name, style, overloads, types), start);
   const runs = args.map((arg) => arg.run);
@@ -177,17 +196,23 @@ function dispatcher(name: string, overloads: readonly FunctionOverload[]): Funct
 function checkZone(name: string, args: readonly Compiled[], start: number): void {
   const zone = args[1]?.literal;
   const takesZone = name.startsWith('get') || ((name === 'timestamp' || name === 'date' || name === 'datetime') && args.length === 2);
-  if (takesZone && typeof zone === 'string' && openZone(zone) === null) throw new ExpressionProblem(`there is no time zone '${zone}'`, start);
+  if (takesZone && typeof zone === 'string' && openZone(zone) === null)
+    throw new ExpressionProblem(`there is no time zone '${zone}'`, start);
 }
 
 function unknownFunction(name: string, style: 'function' | 'method', otherwise: boolean): string {
-  if (otherwise) return style === 'method' ? `'${name}' is called as ${name}(x), not x.${name}()` : `'${name}' is called as x.${name}(), not ${name}(x)`;
-  const known = [...FUNCTIONS].filter(([, overloads]) => overloads.some((overload) => overload.style === 'both' || overload.style === style)).map(([one]) => one);
+  if (otherwise)
+    return style === 'method' ? `'${name}' is called as ${name}(x), not x.${name}()` : `'${name}' is called as x.${name}(), not ${name}(x)`;
+  const known = [...FUNCTIONS]
+    .filter(([, overloads]) => overloads.some((overload) => overload.style === 'both' || overload.style === style))
+    .map(([one]) => one);
   return `there is no function '${name}'.${knownNames(name, [...new Set([...known, ...(style === 'function' ? SPECIAL : ['matches', ...MACROS])])].sort())}`;
 }
 
 function noOverload(name: string, style: 'function' | 'method', overloads: readonly FunctionOverload[], types: readonly CelType[]): string {
   const signature = (params: readonly CelType[]) =>
-    style === 'method' ? `${celTypeText(params[0] as CelType)}.${name}(${params.slice(1).map(celTypeText).join(', ')})` : `${name}(${params.map(celTypeText).join(', ')})`;
+    style === 'method'
+      ? `${celTypeText(params[0] as CelType)}.${name}(${params.slice(1).map(celTypeText).join(', ')})`
+      : `${name}(${params.map(celTypeText).join(', ')})`;
   return `there is no ${signature(types)}. There is: ${overloads.map((overload) => signature(overload.params)).join(', ')}`;
 }

@@ -8,7 +8,7 @@ import { cellReader } from '../row-context.ts';
 import type { RowContext } from '../row-context.ts';
 import { asBool, compileBinary, compileLogic, compileUnary } from './operators.ts';
 import { compileCall, compileMethod } from './calls.ts';
-import { ExpressionProblem, typeProblem } from './fault.ts';
+import { ExpressionProblem, expressionFault, typeProblem } from './fault.ts';
 import { celTypeOf, loaderOf } from './load.ts';
 import { compileIndex, compileSelect } from './select.ts';
 import { celTypeText, sameCelType } from './value.ts';
@@ -36,14 +36,18 @@ export interface ExpressionRequest {
 }
 
 const MAX_LENGTH = 10_000;
-const parser = new CelEnvironment({ unlistedVariablesAreDyn: true, limits: { maxDepth: 60, maxAstNodes: 5000 } });
+const parser = new CelEnvironment({ unlistedVariablesAreDyn: true, limits: { maxAstNodes: 5000 } });
 
 /** @throws {ExpressionProblem} for everything that is wrong with the text; its `start` is the offset */
 export function compileExpression({ text, source, stream }: ExpressionRequest): Expression {
   const reads = new Set<string>();
   const scope: Scope = { field: fieldCompiler(source, stream, reads), locals: new Map(), nextSlot: { value: 0 } };
   const compiled = compileNode(parse(text), scope);
-  const environment = { row: [] as readonly Cell[], decoders: [] as RowContext['decoders'], locals: new Array<Value>(scope.nextSlot.value).fill(null) };
+  const environment = {
+    row: [] as readonly Cell[],
+    decoders: [] as RowContext['decoders'],
+    locals: Array.from<Value>({ length: scope.nextSlot.value }).fill(null),
+  };
   return {
     type: compiled.type,
     reads: [...reads],
@@ -75,7 +79,10 @@ function fieldCompiler(source: Shape, stream: string, reads: Set<string>): Scope
     const index = indices.get(name);
     const field = index === undefined ? undefined : source.fields[index];
     if (field === undefined || index === undefined) {
-      throw new ExpressionProblem(`'${name}' is not a field of source stream '${stream}'.${knownNames(name, indices.keys(), 'Fields')}`, start);
+      throw new ExpressionProblem(
+        `'${name}' is not a field of source stream '${stream}'.${knownNames(name, indices.keys(), 'Fields')}`,
+        start,
+      );
     }
     reads.add(name);
     const read = cellReader(field, index);
@@ -107,12 +114,22 @@ function compileNode(node: ASTNode, scope: Scope): Compiled {
     case 'list':
       return compileList(node.args.map((item) => compileNode(item, scope)));
     case 'map':
-      return compileMap(node.args.map(([key, value]): [Compiled, Compiled, number] => [compileNode(key, scope), compileNode(value, scope), key.start]));
+      return compileMap(
+        node.args.map(([key, value]): [Compiled, Compiled, number] => [compileNode(key, scope), compileNode(value, scope), key.start]),
+      );
     case '?:':
-      return compileChoice(node.args.map((part) => compileNode(part, scope)), node.args[0].start, node.args[2].start);
+      return compileChoice(
+        node.args.map((part) => compileNode(part, scope)),
+        node.args[0].start,
+        node.args[2].start,
+      );
     case '||':
     case '&&':
-      return compileLogic(node.op, node.args.map((part) => compileNode(part, scope)), node.args.map((part) => part.start));
+      return compileLogic(
+        node.op,
+        node.args.map((part) => compileNode(part, scope)),
+        node.args.map((part) => part.start),
+      );
     case '-_':
       // The lowest int has no positive counterpart, so its digits cannot be read alone.
       if (node.args.op === 'value' && node.args.args === 2n ** 63n) return constant('int', -(2n ** 63n));
@@ -162,7 +179,11 @@ function compileName(name: string, start: number, scope: Scope): Compiled {
 function compileList(items: readonly Compiled[]): Compiled {
   const first = items[0]?.type ?? 'dyn';
   const element = items.every((item) => sameCelType(item.type, first)) ? first : 'dyn';
-  if (items.every((item) => item.literal !== undefined)) return constant({ list: element }, items.map((item) => item.literal as Value));
+  if (items.every((item) => item.literal !== undefined))
+    return constant(
+      { list: element },
+      items.map((item) => item.literal as Value),
+    );
   const runs = items.map((item) => item.run);
   return { type: { list: element }, run: (environment) => runs.map((run) => run(environment)) };
 }
@@ -171,13 +192,29 @@ function compileMap(entries: readonly (readonly [Compiled, Compiled, number])[])
   for (const [key, , start] of entries) {
     if (key.type !== 'string') throw typeProblem(`the keys of a map must be text, not ${celTypeText(key.type)}`, start);
   }
-  return { type: 'map', run: (environment) => new Map(entries.map(([key, value]): [string, Value] => [String(key.run(environment)), value.run(environment)])) };
+  return {
+    type: 'map',
+    run: (environment) => new Map(entries.map(([key, value]): [string, Value] => [keyText(key.run(environment)), value.run(environment)])),
+  };
+}
+
+function keyText(key: Value): string {
+  if (typeof key !== 'string') throw expressionFault('a key of a map is NULL');
+  return key;
 }
 
 function compileChoice([condition, yes, no]: readonly Compiled[], start: number, end: number): Compiled {
   const [test, left, right] = [condition, yes, no] as [Compiled, Compiled, Compiled];
-  if (test.type !== 'bool' && test.type !== 'dyn' && test.type !== 'null') throw typeProblem(`the condition must be a bool, not ${celTypeText(test.type)}`, start);
-  const type = left.type === 'null' ? right.type : right.type === 'null' || sameCelType(left.type, right.type) ? left.type : left.type === 'dyn' || right.type === 'dyn' ? 'dyn' : null;
+  if (test.type !== 'bool' && test.type !== 'dyn' && test.type !== 'null')
+    throw typeProblem(`the condition must be a bool, not ${celTypeText(test.type)}`, start);
+  const type =
+    left.type === 'null'
+      ? right.type
+      : right.type === 'null' || sameCelType(left.type, right.type)
+        ? left.type
+        : left.type === 'dyn' || right.type === 'dyn'
+          ? 'dyn'
+          : null;
   if (type === null) {
     throw typeProblem(`both results of '? :' must have one type, not ${celTypeText(left.type)} and ${celTypeText(right.type)}`, end);
   }
@@ -187,4 +224,3 @@ function compileChoice([condition, yes, no]: readonly Compiled[], start: number,
   };
   return { type, run };
 }
-

@@ -42,7 +42,9 @@ const conversions: readonly FunctionOverload[] = [
   define('function', 'double', ['string'], 'double', (text: string) => fromText('float64', text)),
   define('function', 'decimal', ['decimal'], 'decimal', (value: Decimal) => value),
   define('function', 'decimal', ['int'], 'decimal', (value: bigint) => ({ digits: value, scale: 0 })),
-  define('function', 'decimal', ['double'], 'decimal', (value: number) => orFault(decimalValue(valueText(value)), 'the number is no decimal')),
+  define('function', 'decimal', ['double'], 'decimal', (value: number) =>
+    orFault(decimalValue(valueText(value)), 'the number is no decimal'),
+  ),
   define('function', 'decimal', ['string'], 'decimal', (text: string) => orFault(decimalValue(text), 'the text is no decimal')),
   define('function', 'bool', ['bool'], 'bool', (value: boolean) => value),
   define('function', 'bool', ['string'], 'bool', (text: string) => fromText('bool', text)),
@@ -52,7 +54,9 @@ const conversions: readonly FunctionOverload[] = [
   define('function', 'timestamp', ['timestamp'], 'timestamp', (value: Value) => value),
   define('function', 'date', ['string'], 'date', (text: string) => orFault(civilValue('date', text), 'the text is no date')),
   define('function', 'time', ['string'], 'time', (text: string) => orFault(civilValue('time', text), 'the text is no time')),
-  define('function', 'datetime', ['string'], 'datetime', (text: string) => orFault(civilValue('datetime', text), 'the text is no civil date and time')),
+  define('function', 'datetime', ['string'], 'datetime', (text: string) =>
+    orFault(civilValue('datetime', text), 'the text is no civil date and time'),
+  ),
 ];
 
 function intOfDouble(value: number): bigint {
@@ -80,7 +84,9 @@ const numbers: readonly FunctionOverload[] = [
   define('function', 'round', ['decimal', 'int'], 'decimal', (value: Value, scale: bigint) => roundDecimal(finite(value), scaleOf(scale))),
   ...(['int', 'decimal'] as const).flatMap((left) =>
     (['int', 'decimal'] as const).map((right) =>
-      define('function', 'divide', [left, right, 'int'], 'decimal', (a: Value, b: Value, scale: bigint) => divided(finite(a), finite(b), scaleOf(scale))),
+      define('function', 'divide', [left, right, 'int'], 'decimal', (a: Value, b: Value, scale: bigint) =>
+        divided(finite(a), finite(b), scaleOf(scale)),
+      ),
     ),
   ),
 ];
@@ -112,4 +118,7 @@ const sizes: readonly FunctionOverload[] = [
 ];
 
 /** Every function but those that need to see their arguments unevaluated (`has`, `coalesce`, `field`, `matches`, the list macros). */
-export const FUNCTIONS: ReadonlyMap<string, readonly FunctionOverload[]> = Map.groupBy([...conversions, ...numbers, ...sizes, ...textFunctions, ...timeFunctions], (overload) => overload.name);
+export const FUNCTIONS: ReadonlyMap<string, readonly FunctionOverload[]> = Map.groupBy(
+  [...conversions, ...numbers, ...sizes, ...textFunctions, ...timeFunctions],
+  (overload) => overload.name,
+);

@@ -181,7 +181,8 @@ export function storeValue(type: LogicalType, value: Value): Cell {
 export function jsonTextOf(value: Value): string {
   if (value === null) return 'null';
   if (isList(value)) return `[${value.map(jsonTextOf).join(',')}]`;
-  if (value instanceof Map) return `{${[...(value as ReadonlyMap<string, Value>)].map(([name, item]) => `${JSON.stringify(name)}:${jsonTextOf(item)}`).join(',')}}`;
+  if (value instanceof Map)
+    return `{${[...(value as ReadonlyMap<string, Value>)].map(([name, item]) => `${JSON.stringify(name)}:${jsonTextOf(item)}`).join(',')}}`;
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   const text = valueText(value);
   const type = typeOfValue(value);

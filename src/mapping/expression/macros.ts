@@ -21,7 +21,11 @@ export function compileMacro({ name, receiver, args, start }: MacroCall, scope: 
   const inner = innerScope(scope, variable.args, elementType(receiver.type, name, start));
   const compiled = bodies.map((body) => compile(body, inner.scope));
   const expected = name === 'map' ? [1, 2] : [1];
-  if (!expected.includes(compiled.length)) throw new ExpressionProblem(`${name}(…) takes a variable and ${expected.join(' or ')} expression${expected.length > 1 ? 's' : ''}`, start);
+  if (!expected.includes(compiled.length))
+    throw new ExpressionProblem(
+      `${name}(…) takes a variable and ${expected.join(' or ')} expression${expected.length > 1 ? 's' : ''}`,
+      start,
+    );
   const condition = name === 'map' && compiled.length === 1 ? null : (compiled[0] as Compiled);
   if (condition !== null && condition.type !== 'bool' && condition.type !== 'dyn' && condition.type !== 'null') {
     throw typeProblem(`the condition of ${name}(…) must be a bool, not ${celTypeText(condition.type)}`, (bodies[0] as ASTNode).start);
@@ -30,9 +34,17 @@ export function compileMacro({ name, receiver, args, start }: MacroCall, scope: 
   const loop: Loop = { items: receiver.run, slot: inner.slot, test: condition?.run ?? null };
   switch (name) {
     case 'map':
-      return { type: { list: last.type }, run: overItems(loop, (environment, items) => passing(loop, environment, items).map((item) => withItem(loop, environment, item, last.run))) };
+      return {
+        type: { list: last.type },
+        run: overItems(loop, (environment, items) =>
+          passing(loop, environment, items).map((item) => withItem(loop, environment, item, last.run)),
+        ),
+      };
     case 'filter':
-      return { type: typeof receiver.type === 'string' ? { list: receiver.type === 'map' ? 'string' : 'dyn' } : receiver.type, run: overItems(loop, (environment, items) => passing(loop, environment, items)) };
+      return {
+        type: typeof receiver.type === 'string' ? { list: receiver.type === 'map' ? 'string' : 'dyn' } : receiver.type,
+        run: overItems(loop, (environment, items) => passing(loop, environment, items)),
+      };
     case 'exists_one':
       return { type: 'bool', run: overItems(loop, (environment, items) => passing(loop, environment, items).length === 1) };
     default:

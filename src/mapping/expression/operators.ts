@@ -21,7 +21,8 @@ function isBoolish(type: CelType): boolean {
 export function compileLogic(operator: '&&' | '||', [a, b]: readonly Compiled[], starts: readonly number[]): Compiled {
   const [left, right] = [a, b] as [Compiled, Compiled];
   for (const [index, side] of [left, right].entries()) {
-    if (!isBoolish(side.type)) throw typeProblem(`'${operator}' needs a bool on both sides, not ${celTypeText(side.type)}`, starts[index] as number);
+    if (!isBoolish(side.type))
+      throw typeProblem(`'${operator}' needs a bool on both sides, not ${celTypeText(side.type)}`, starts[index] as number);
   }
   const deciding = operator === '||';
   const run: Run = (environment) => {
@@ -49,10 +50,16 @@ export function compileUnary(operator: '!_' | '-_', operand: Compiled, start: nu
     return { type: 'bool', run: notNull(operand.run, (value) => !asBool(value, "what follows '!'")) };
   }
   const { type, literal, asDecimal } = operand;
-  if (!isNumeric(type) && type !== 'duration' && type !== 'dyn' && type !== 'null') throw typeProblem(`'-' needs a number, not ${celTypeText(type)}`, start);
+  if (!isNumeric(type) && type !== 'duration' && type !== 'dyn' && type !== 'null')
+    throw typeProblem(`'-' needs a number, not ${celTypeText(type)}`, start);
   if (literal !== undefined && literal !== null) {
     const negated = negative(literal);
-    return { type, run: () => negated, literal: negated, ...(asDecimal === undefined ? {} : { asDecimal: { digits: -asDecimal.digits, scale: asDecimal.scale } }) };
+    return {
+      type,
+      run: () => negated,
+      literal: negated,
+      ...(asDecimal === undefined ? {} : { asDecimal: { digits: -asDecimal.digits, scale: asDecimal.scale } }),
+    };
   }
   return { type, run: notNull(operand.run, negative) };
 }
@@ -114,7 +121,8 @@ function mismatch(operator: string, left: CelType, right: CelType, start: number
 function hint(operator: string, left: CelType, right: CelType): string {
   const types = [celTypeText(left), celTypeText(right)];
   if (operator === '/' && types.includes('decimal')) return '; use divide(a, b, digits), which says where to round';
-  if (types.includes('double') && (types.includes('int') || types.includes('decimal'))) return '; convert one side with double(…) or decimal(…)';
+  if (types.includes('double') && (types.includes('int') || types.includes('decimal')))
+    return '; convert one side with double(…) or decimal(…)';
   if (types.includes('string') && types.some((type) => type !== 'string' && !type.includes('list'))) {
     const other = types.find((type) => type !== 'string') as string;
     return operator === '+' ? '; convert with string(…)' : `; convert with ${other}(…) or string(…)`;
@@ -128,13 +136,23 @@ function isOpen(type: CelType): boolean {
 
 /** The one operator family that sees NULL: null equals null only. */
 function compileEquality(positive: boolean, left: Compiled, right: Compiled, start: number): Compiled {
-  const fits = isOpen(left.type) || isOpen(right.type) || sameCelType(left.type, right.type) || (isNumeric(left.type) && isNumeric(right.type)) || (typeof left.type !== 'string' && typeof right.type !== 'string');
+  const fits =
+    isOpen(left.type) ||
+    isOpen(right.type) ||
+    sameCelType(left.type, right.type) ||
+    (isNumeric(left.type) && isNumeric(right.type)) ||
+    (typeof left.type !== 'string' && typeof right.type !== 'string');
   if (!fits) throw mismatch(positive ? '==' : '!=', left.type, right.type, start);
   const [a, b] = [left.run, right.run];
   return { type: 'bool', run: (environment) => equalValues(a(environment), b(environment)) === positive };
 }
 
-const VERDICTS: Readonly<Record<'<' | '<=' | '>' | '>=', (order: number) => boolean>> = { '<': (o) => o < 0, '<=': (o) => o <= 0, '>': (o) => o > 0, '>=': (o) => o >= 0 };
+const VERDICTS: Readonly<Record<'<' | '<=' | '>' | '>=', (order: number) => boolean>> = {
+  '<': (o) => o < 0,
+  '<=': (o) => o <= 0,
+  '>': (o) => o > 0,
+  '>=': (o) => o >= 0,
+};
 
 function areOrdered(left: CelType, right: CelType): boolean {
   return (isNumeric(left) && isNumeric(right)) || (ORDERED.includes(left) && left === right);
@@ -159,7 +177,10 @@ function compileOrder(operator: '<' | '<=' | '>' | '>=', left: Compiled, right: 
 
 function compileMembership(left: Compiled, right: Compiled, start: number): Compiled {
   const list = typeof right.type !== 'string' ? right.type.list : null;
-  const fits = list === null ? right.type === 'map' || isOpen(right.type) : isOpen(list) || isOpen(left.type) || sameCelType(list, left.type) || (isNumeric(list) && isNumeric(left.type));
+  const fits =
+    list === null
+      ? right.type === 'map' || isOpen(right.type)
+      : isOpen(list) || isOpen(left.type) || sameCelType(list, left.type) || (isNumeric(list) && isNumeric(left.type));
   if (!fits) throw mismatch('in', left.type, right.type, start);
   const [a, b] = [left.run, right.run];
   const run: Run = (environment) => {
@@ -177,7 +198,9 @@ function compileArithmetic(operator: ArithmeticOperator, left: Compiled, right: 
   if (left.type === 'null' || right.type === 'null') return { type: left.type === 'null' ? right.type : left.type, run: () => null };
   const [a, b] = [left.run, right.run];
   const open = left.type === 'dyn' || right.type === 'dyn';
-  const overload = open ? { returns: 'dyn' as const, run: (x: Value, y: Value) => dynamicArithmetic(operator, x, y) } : arithmetic(operator, left.type, right.type);
+  const overload = open
+    ? { returns: 'dyn' as const, run: (x: Value, y: Value) => dynamicArithmetic(operator, x, y) }
+    : arithmetic(operator, left.type, right.type);
   if (overload === null) throw mismatch(operator, left.type, right.type, start);
   const apply = overload.run;
   const run: Run = (environment) => {

@@ -10,6 +10,12 @@ export interface FunctionOverload {
   readonly run: (...args: Value[]) => Value;
 }
 
-export function define(style: FunctionOverload['style'], name: string, params: readonly CelType[], returns: CelType, run: (...args: never[]) => Value): FunctionOverload {
+export function define(
+  style: FunctionOverload['style'],
+  name: string,
+  params: readonly CelType[],
+  returns: CelType,
+  run: (...args: never[]) => Value,
+): FunctionOverload {
   return { name, style, params, returns, run: run as FunctionOverload['run'] };
 }

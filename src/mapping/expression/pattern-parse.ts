@@ -16,8 +16,17 @@ export type PatternNode =
 const MAX_CODE = 0x10ffff;
 const MAX_REPEAT = 1000;
 const DIGIT: Ranges = [[48, 57]];
-const WORD: Ranges = [[48, 57], [65, 90], [95, 95], [97, 122]];
-const SPACE: Ranges = [[9, 10], [12, 13], [32, 32]];
+const WORD: Ranges = [
+  [48, 57],
+  [65, 90],
+  [95, 95],
+  [97, 122],
+];
+const SPACE: Ranges = [
+  [9, 10],
+  [12, 13],
+  [32, 32],
+];
 const NOT_NEWLINE: Ranges = complement([[10, 10]]);
 const ESCAPES: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, a: 7 };
 
@@ -64,7 +73,16 @@ function repeated(reader: Reader, part: PatternNode): PatternNode {
   if (reader.text[reader.at] === '?') reader.at++;
   if (/^[*+?]$/.test(reader.text[reader.at] ?? '')) throw new Error(`a repetition cannot be repeated ('${reader.text[reader.at]}')`);
   const least = counted === null ? (character === '+' ? 1 : 0) : Number(counted[1]);
-  const most = counted === null ? (character === '?' ? 1 : Infinity) : counted[2] === undefined ? least : counted[3] === '' ? Infinity : Number(counted[3]);
+  const most =
+    counted === null
+      ? character === '?'
+        ? 1
+        : Infinity
+      : counted[2] === undefined
+        ? least
+        : counted[3] === ''
+          ? Infinity
+          : Number(counted[3]);
   if (least > MAX_REPEAT || (most !== Infinity && most > MAX_REPEAT)) throw new Error(`a repetition may count to ${MAX_REPEAT}`);
   if (most < least) throw new Error('a repetition ends before it begins');
   return { kind: 'repeat', part, least, most };
@@ -124,7 +142,14 @@ function escape(reader: Reader): PatternNode {
 function escapedSet(reader: Reader): Ranges {
   const character = reader.text[reader.at++];
   if (character === undefined) throw new Error("it ends with '\\'");
-  const classes: Readonly<Record<string, Ranges>> = { d: DIGIT, w: WORD, s: SPACE, D: complement(DIGIT), W: complement(WORD), S: complement(SPACE) };
+  const classes: Readonly<Record<string, Ranges>> = {
+    d: DIGIT,
+    w: WORD,
+    s: SPACE,
+    D: complement(DIGIT),
+    W: complement(WORD),
+    S: complement(SPACE),
+  };
   if (Object.hasOwn(classes, character)) return classes[character] as Ranges;
   if (Object.hasOwn(ESCAPES, character)) return [[ESCAPES[character] as number, ESCAPES[character] as number]];
   if (character === 'x') return hexEscape(reader);

@@ -37,7 +37,9 @@ function emit(program: Instruction[], node: PatternNode, next: number): number {
     case 'sequence':
       return node.parts.reduceRight((after, part) => emit(program, part, after), next);
     case 'choice':
-      return node.options.map((option) => emit(program, option, next)).reduceRight((other, option) => add(program, { op: 'split', next: option, other }));
+      return node.options
+        .map((option) => emit(program, option, next))
+        .reduceRight((other, option) => add(program, { op: 'split', next: option, other }));
     case 'repeat':
       return emitRepeat(program, node, next);
   }
@@ -61,7 +63,7 @@ function search(program: readonly Instruction[], start: number, text: string): b
   let round = 0;
   let current: number[] = [];
   let before = -1;
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const code = at < text.length ? (text.codePointAt(at) as number) : -1;
     round++;
     const ready: number[] = [];

@@ -29,7 +29,8 @@ export function hasMember(object: Value, name: string): boolean {
 export function compileIndex(container: Compiled, index: Compiled, start: number): Compiled {
   const { type } = container;
   const isListType = typeof type !== 'string';
-  if (!isListType && type !== 'map' && type !== 'dyn' && type !== 'null') throw typeProblem(`a ${celTypeText(type)} has nothing inside`, start);
+  if (!isListType && type !== 'map' && type !== 'dyn' && type !== 'null')
+    throw typeProblem(`a ${celTypeText(type)} has nothing inside`, start);
   const wanted = isListType ? 'int' : type === 'map' ? 'string' : null;
   if (wanted !== null && index.type !== wanted && index.type !== 'dyn' && index.type !== 'null') {
     throw typeProblem(`what stands in '[…]' must be ${wanted}, not ${celTypeText(index.type)}`, start);

@@ -61,7 +61,9 @@ export const textFunctions: readonly FunctionOverload[] = [
   define('method', 'lastIndexOf', [S, S], 'int', lastIndexOf),
   define('method', 'substring', [S, 'int'], S, (text: string, from: bigint) => substring(text, from, undefined)),
   define('method', 'substring', [S, 'int', 'int'], S, (text: string, from: bigint, to: bigint) => substring(text, from, to)),
-  define('method', 'charAt', [S, 'int'], S, (text: string, at: bigint) => (position(text, at) === length(text) ? '' : substring(text, at, at + 1n))),
+  define('method', 'charAt', [S, 'int'], S, (text: string, at: bigint) =>
+    position(text, at) === length(text) ? '' : substring(text, at, at + 1n),
+  ),
   define('method', 'lowerAscii', [S], S, (text: string) => ascii(text, /[A-Z]+/g, (letters) => letters.toLowerCase())),
   define('method', 'upperAscii', [S], S, (text: string) => ascii(text, /[a-z]+/g, (letters) => letters.toUpperCase())),
   define('method', 'lower', [S], S, (text: string) => text.toLowerCase()),

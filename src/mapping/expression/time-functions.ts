@@ -60,12 +60,17 @@ const parts: readonly FunctionOverload[] = Object.entries(PARTS).flatMap(([name,
   define('method', name, ['timestamp'], 'int', (value: Instant) => partOf(civilMicros(value, 'UTC'), part)),
   define('method', name, ['timestamp', 'string'], 'int', (value: Instant, zone: string) => partOf(civilMicros(value, zone), part)),
   define('method', name, ['datetime'], 'int', (value: Civil) => partOf(finiteCivil(value), part)),
-  ...(DATE_PARTS.test(name) ? [define('method', name, ['date'], 'int', (value: Civil) => partOf(finiteCivil(value), part))] : [define('method', name, ['time'], 'int', (value: Civil) => partOf(finiteCivil(value), part))]),
+  ...(DATE_PARTS.test(name)
+    ? [define('method', name, ['date'], 'int', (value: Civil) => partOf(finiteCivil(value), part))]
+    : [define('method', name, ['time'], 'int', (value: Civil) => partOf(finiteCivil(value), part))]),
 ]);
 
-const durationParts: readonly FunctionOverload[] = Object.entries({ getHours: 3_600_000_000n, getMinutes: 60_000_000n, getSeconds: 1_000_000n, getMilliseconds: 1000n }).map(([name, unit]) =>
-  define('method', name, ['duration'], 'int', (value: Duration) => value.duration / unit),
-);
+const durationParts: readonly FunctionOverload[] = Object.entries({
+  getHours: 3_600_000_000n,
+  getMinutes: 60_000_000n,
+  getSeconds: 1_000_000n,
+  getMilliseconds: 1000n,
+}).map(([name, unit]) => define('method', name, ['duration'], 'int', (value: Duration) => value.duration / unit));
 
 const UNITS: Readonly<Record<string, number>> = { h: 3_600_000_000, m: 60_000_000, s: 1_000_000, ms: 1000, us: 1, µs: 1 };
 
@@ -117,5 +122,11 @@ export const timeFunctions: readonly FunctionOverload[] = [
   define('function', 'timestamp', ['date', 'string'], 'timestamp', toInstant),
   define('function', 'datetime', ['timestamp', 'string'], 'datetime', (value: Instant, zone: string) => civilIn('datetime', value, zone)),
   define('function', 'date', ['timestamp', 'string'], 'date', (value: Instant, zone: string) => civilIn('date', value, zone)),
-  define('function', 'date', ['datetime'], 'date', (value: Civil) => civilValue('date', dateText(splitMicros(finiteCivil(value)).days)) as Civil),
+  define(
+    'function',
+    'date',
+    ['datetime'],
+    'date',
+    (value: Civil) => civilValue('date', dateText(splitMicros(finiteCivil(value)).days)) as Civil,
+  ),
 ];

@@ -28,10 +28,37 @@ export interface SpecialDecimal {
 }
 
 /** What expressions compute with. Maps are what json objects become. `null` is NULL. */
-export type Value = null | boolean | bigint | number | string | Uint8Array | Decimal | SpecialDecimal | Instant | Duration | Civil | readonly Value[] | ReadonlyMap<string, Value>;
+export type Value =
+  | null
+  | boolean
+  | bigint
+  | number
+  | string
+  | Uint8Array
+  | Decimal
+  | SpecialDecimal
+  | Instant
+  | Duration
+  | Civil
+  | readonly Value[]
+  | ReadonlyMap<string, Value>;
 
 /** The scalar types of expressions. `dyn` is known at run time only: what is inside json. */
-export type ScalarCelType = 'null' | 'bool' | 'int' | 'double' | 'decimal' | 'string' | 'bytes' | 'timestamp' | 'duration' | 'date' | 'time' | 'datetime' | 'map' | 'dyn';
+export type ScalarCelType =
+  | 'null'
+  | 'bool'
+  | 'int'
+  | 'double'
+  | 'decimal'
+  | 'string'
+  | 'bytes'
+  | 'timestamp'
+  | 'duration'
+  | 'date'
+  | 'time'
+  | 'datetime'
+  | 'map'
+  | 'dyn';
 export type CelType = ScalarCelType | { readonly list: CelType };
 
 export function celTypeText(type: CelType): string {
