@@ -13,9 +13,12 @@ const hexText = (length: number) => fc.string({ unit: fc.constantFrom(...'012345
 
 export const decimalText: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom('NaN', 'Infinity', '-Infinity', '0', '0.000', '-0.5'),
-  fc.tuple(fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }), fc.option(fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 20 }), { nil: undefined })).map(
-    ([whole, fraction]) => (fraction === undefined ? whole.toString() : `${whole}.${fraction}`),
-  ),
+  fc
+    .tuple(
+      fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }),
+      fc.option(fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 20 }), { nil: undefined }),
+    )
+    .map(([whole, fraction]) => (fraction === undefined ? whole.toString() : `${whole}.${fraction}`)),
 );
 
 /** Compact, and never the JSON value null, which is NULL inside a list. */
@@ -36,7 +39,11 @@ export function carrier(type: LogicalType): fc.Arbitrary<Cell> {
     case 'int32':
       return fc.oneof(fc.integer(), fc.constantFrom(0, -(2 ** 31), 2 ** 31 - 1));
     case 'int64':
-      return fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.bigInt({ min: -100n, max: 100n }), fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n + 1n));
+      return fc.oneof(
+        fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+        fc.bigInt({ min: -100n, max: 100n }),
+        fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n + 1n),
+      );
     case 'float64':
       return fc.oneof(fc.double(), fc.constantFrom(0, -0, 1, 0.1, NaN, Infinity, -Infinity, 5e-324, 1.7976931348623157e308));
     case 'decimal':
@@ -55,9 +62,15 @@ export function carrier(type: LogicalType): fc.Arbitrary<Cell> {
     case 'time':
       return fc.integer({ min: 0, max: MICROS_PER_DAY }).map(timeOfDayText);
     case 'timestamp':
-      return fc.oneof({ weight: 9, arbitrary: civilMicros.map(timestampText) }, { weight: 1, arbitrary: fc.constantFrom('infinity', '-infinity') });
+      return fc.oneof(
+        { weight: 9, arbitrary: civilMicros.map(timestampText) },
+        { weight: 1, arbitrary: fc.constantFrom('infinity', '-infinity') },
+      );
     case 'timestamptz':
-      return fc.oneof({ weight: 9, arbitrary: civilMicros }, { weight: 1, arbitrary: fc.constantFrom(INSTANT_INFINITY, -INSTANT_INFINITY, 0n, -1n) });
+      return fc.oneof(
+        { weight: 9, arbitrary: civilMicros },
+        { weight: 1, arbitrary: fc.constantFrom(INSTANT_INFINITY, -INSTANT_INFINITY, 0n, -1n) },
+      );
     case 'interval':
       return fc.constantFrom('PT0S', 'P1Y2M3DT4H5M6.789S', 'P-1DT-0.000001S', '-infinity');
     case 'json':
@@ -79,7 +92,10 @@ export const anyType: fc.Arbitrary<LogicalType> = fc.letrec<{ type: LogicalType 
     {
       weight: 1,
       arbitrary: fc
-        .uniqueArray(fc.tuple(fc.constantFrom('a', 'b', '__proto__', 'x y', 'é'), tie('type')), { selector: ([name]) => name, maxLength: 3 })
+        .uniqueArray(fc.tuple(fc.constantFrom('a', 'b', '__proto__', 'x y', 'é'), tie('type')), {
+          selector: ([name]) => name,
+          maxLength: 3,
+        })
         .map((fields): LogicalType => ({ struct: fields.map(([name, type]) => ({ name, type, nullable: true })) })),
     },
   ),

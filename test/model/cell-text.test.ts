@@ -17,7 +17,12 @@ const refused = (type: LogicalType, text: string) => {
   try {
     cellFromText(type, text, "field 'f'");
   } catch (error) {
-    return isTrueupError(error) && error.code === 'E_RECORD_VALUE' && error.message.startsWith("field 'f'") && (text.length < 4 || !error.message.includes(text));
+    return (
+      isTrueupError(error) &&
+      error.code === 'E_RECORD_VALUE' &&
+      error.message.startsWith("field 'f'") &&
+      (text.length < 4 || !error.message.includes(text))
+    );
   }
   return false;
 };
@@ -80,17 +85,54 @@ describe('the canonical text of a cell', () => {
     expect(daysFromCivil(2000, 3, 1)).toBe(11_017);
     for (const ms of [-62_135_596_800_000, 951_782_400_000, 4_102_444_800_000]) {
       const date = new Date(ms);
-      expect(civilFromDays(ms / 86_400_000)).toEqual({ year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() });
+      expect(civilFromDays(ms / 86_400_000)).toEqual({
+        year: date.getUTCFullYear(),
+        month: date.getUTCMonth() + 1,
+        day: date.getUTCDate(),
+      });
     }
   });
 
   it.each([
-    ['bool', 'yes'], ['bool', ''], ['int32', '2147483648'], ['int32', '1.0'], ['int32', ' 1'], ['int64', '9223372036854775808'], ['int64', '1e3'], ['int64', '0x10'],
-    ['float64', ''], ['float64', '1e400'], ['float64', '1,5'], ['decimal', ''], ['decimal', '.'], ['decimal', '1e999999999'], ['decimal', '1 '], ['uuid', '123'],
-    ['objectId', 'xyz'], ['date', '2023-02-29'], ['date', '2023-13-01'], ['date', '0000-01-01'], ['date', '2023-1-1'], ['time', '24:00:01'], ['time', '10:60:00'], ['time', '1:00'],
-    ['timestamp', '2026-01-01 10:00:00+02'], ['timestamp', '2026-01-01 10:00:00.1234567'], ['timestamptz', '2026-01-01 10:00:00'], ['timestamptz', '2026-01-01T10:00:00.0000001Z'],
-    ['timestamptz', '294276-12-31T00:00:00Z'], ['interval', 'P'], ['interval', '1 day'], ['interval', 'PT'], ['json', '{'], ['json', ''], ['bytes', 'abc'], ['bytes', '\\x1'],
-    [{ list: 'int32' }, '{}'], [{ list: 'int32' }, '[1.5]'], [{ struct: [] }, '{"a":1}'],
+    ['bool', 'yes'],
+    ['bool', ''],
+    ['int32', '2147483648'],
+    ['int32', '1.0'],
+    ['int32', ' 1'],
+    ['int64', '9223372036854775808'],
+    ['int64', '1e3'],
+    ['int64', '0x10'],
+    ['float64', ''],
+    ['float64', '1e400'],
+    ['float64', '1,5'],
+    ['decimal', ''],
+    ['decimal', '.'],
+    ['decimal', '1e999999999'],
+    ['decimal', '1 '],
+    ['uuid', '123'],
+    ['objectId', 'xyz'],
+    ['date', '2023-02-29'],
+    ['date', '2023-13-01'],
+    ['date', '0000-01-01'],
+    ['date', '2023-1-1'],
+    ['time', '24:00:01'],
+    ['time', '10:60:00'],
+    ['time', '1:00'],
+    ['timestamp', '2026-01-01 10:00:00+02'],
+    ['timestamp', '2026-01-01 10:00:00.1234567'],
+    ['timestamptz', '2026-01-01 10:00:00'],
+    ['timestamptz', '2026-01-01T10:00:00.0000001Z'],
+    ['timestamptz', '294276-12-31T00:00:00Z'],
+    ['interval', 'P'],
+    ['interval', '1 day'],
+    ['interval', 'PT'],
+    ['json', '{'],
+    ['json', ''],
+    ['bytes', 'abc'],
+    ['bytes', '\\x1'],
+    [{ list: 'int32' }, '{}'],
+    [{ list: 'int32' }, '[1.5]'],
+    [{ struct: [] }, '{"a":1}'],
   ] as [LogicalType, string][])('refuses %j of %j, naming the place and never the value', (type, text) => {
     expect(refused(type, text)).toBe(true);
   });
@@ -122,13 +164,31 @@ describe('the text of a type', () => {
     );
   });
 
-  it.each(['', 'int', 'list', 'list<>', 'list<int32', 'list<int32>>', 'struct<a>', 'struct<a: int32', 'int64 x', `${'list<'.repeat(100)}int32${'>'.repeat(100)}`])('refuses %j', (text) => {
+  it.each([
+    '',
+    'int',
+    'list',
+    'list<>',
+    'list<int32',
+    'list<int32>>',
+    'struct<a>',
+    'struct<a: int32',
+    'int64 x',
+    `${'list<'.repeat(100)}int32${'>'.repeat(100)}`,
+  ])('refuses %j', (text) => {
     expect(parseType(text)).toBeNull();
   });
 });
 
 describe('the text of a key', () => {
-  const shape = { fields: [{ name: 'a', type: 'int64', nullable: false }, { name: 'b', type: 'text', nullable: false }], key: [1, 0], open: false } as const;
+  const shape = {
+    fields: [
+      { name: 'a', type: 'int64', nullable: false },
+      { name: 'b', type: 'text', nullable: false },
+    ],
+    key: [1, 0],
+    open: false,
+  } as const;
   const single = { ...shape, key: [0] } as const;
 
   it('is a JSON array in key order, and reads back', () => {

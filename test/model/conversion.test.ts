@@ -42,7 +42,10 @@ describe('the conversion matrix', () => {
       fc.assert(
         fc.property(carrier(from), (cell) => {
           const notes: string[] = [];
-          const returned = back.convert(there.convert(cell, (kind) => notes.push(kind)), (kind) => notes.push(kind));
+          const returned = back.convert(
+            there.convert(cell, (kind) => notes.push(kind)),
+            (kind) => notes.push(kind),
+          );
           if (notes.length === 0) expect(returned).toEqual(cell);
           else expect([notes, cell]).toEqual([['negative-zero'], -0]);
         }),
@@ -100,7 +103,8 @@ function equalValue(type: LogicalType, a: Cell, b: Cell): boolean {
   if (type === 'text' || type === 'unknown' || type === 'json') return true;
   return JSON.stringify(a, stringify) === JSON.stringify(b, stringify);
 }
-const stringify = (_key: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value);
+const stringify = (_key: string, value: unknown) =>
+  typeof value === 'bigint' ? `${value}n` : value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
 
 describe('a loss', () => {
   const losses: [LogicalType, LogicalType, Cell, Cell | undefined][] = [
@@ -125,7 +129,8 @@ describe('a loss', () => {
     const { code, message } = convert(from, to, cell);
     expect(code).toBe('E_RECORD_LOSS');
     expect(message).toMatch(/^field 'f': .*\(\S+ to \S+\)$/);
-    if (/\d/.test(String(cell))) expect(message).not.toContain(String(cell));
+    const text = cellToText(from, cell) as string;
+    if (/\d/.test(text)) expect(message).not.toContain(text);
   });
 
   it.each(losses)('from %j to %j is cut or refused by `truncate`', (from, to, cell, cut) => {
@@ -177,7 +182,12 @@ describe('json', () => {
 
 describe('civil times and instants', () => {
   it('do not meet without a zone', () => {
-    for (const [from, to] of [['timestamp', 'timestamptz'], ['timestamptz', 'timestamp'], ['timestamptz', 'date'], ['date', 'timestamptz']] as const) {
+    for (const [from, to] of [
+      ['timestamp', 'timestamptz'],
+      ['timestamptz', 'timestamp'],
+      ['timestamptz', 'date'],
+      ['date', 'timestamptz'],
+    ] as const) {
       expect(planConversion({ from, to, onLoss: 'error' })).toMatchObject({ kind: 'impossible', loss: expect.stringContaining('zone') });
     }
   });
@@ -198,13 +208,20 @@ describe('civil times and instants', () => {
     expect(text('2026-03-29 02:30:00')).toEqual(['2026-03-29T01:30:00Z', 'gap']);
     expect(text('2026-03-29 03:00:00')).toEqual(['2026-03-29T01:00:00Z']);
     expect(text('2026-10-25 02:30:00')).toEqual(['2026-10-25T01:30:00Z', 'overlap']);
-    expect(convert('timestamptz', 'timestamp', cellFromText('timestamptz', '2026-10-25T00:30:00Z'), { zone: berlin })).toEqual({ cell: '2026-10-25 02:30:00', notes: ['overlap'] });
+    expect(convert('timestamptz', 'timestamp', cellFromText('timestamptz', '2026-10-25T00:30:00Z'), { zone: berlin })).toEqual({
+      cell: '2026-10-25 02:30:00',
+      notes: ['overlap'],
+    });
   });
 
   it('knows zones whose offset had seconds, a skipped day, and infinity', () => {
-    expect(cellToText('timestamptz', convert('timestamp', 'timestamptz', '1890-01-01 00:00:00', { zone: berlin }).cell)).toBe('1889-12-31T23:06:32Z');
+    expect(cellToText('timestamptz', convert('timestamp', 'timestamptz', '1890-01-01 00:00:00', { zone: berlin }).cell)).toBe(
+      '1889-12-31T23:06:32Z',
+    );
     const apia = openZone('Pacific/Apia')!;
-    expect(cellToText('timestamptz', convert('timestamp', 'timestamptz', '2011-12-30 12:00:00', { zone: apia }).cell)).toBe('2011-12-30T22:00:00Z');
+    expect(cellToText('timestamptz', convert('timestamp', 'timestamptz', '2011-12-30 12:00:00', { zone: apia }).cell)).toBe(
+      '2011-12-30T22:00:00Z',
+    );
     expect(convert('timestamp', 'timestamptz', '-infinity', { zone: berlin }).cell).toBe(-(2n ** 63n - 1n));
     expect(openZone('Mars/Olympus')).toBeNull();
   });
@@ -216,7 +233,9 @@ describe('civil times and instants', () => {
 
   it('give every instant of two centuries back, but for the counted ones', () => {
     const instants = fc.bigInt({ min: -4_000_000_000_000_000n, max: 4_000_000_000_000_000n });
-    const zones = fc.constantFrom('Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Africa/Casablanca', 'Asia/Kathmandu', 'America/St_Johns').map((name) => openZone(name)!);
+    const zones = fc
+      .constantFrom('Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Africa/Casablanca', 'Asia/Kathmandu', 'America/St_Johns')
+      .map((name) => openZone(name)!);
     fc.assert(
       fc.property(instants, zones, (instant, zone) => {
         const civil = convert('timestamptz', 'timestamp', instant, { zone });
@@ -245,7 +264,10 @@ describe('structs', () => {
   const b = { name: 'b', type: 'text', nullable: true } as const;
   it('convert field by field, by name', () => {
     expect(convert({ struct: [a, b] }, { struct: [b, { ...a, type: 'int32' }] }, [1n, 'x']).cell).toEqual(['x', 1]);
-    expect(planConversion({ from: { struct: [a, b] }, to: { struct: [a] }, onLoss: 'error' })).toMatchObject({ kind: 'impossible', loss: expect.stringContaining("'b'") });
+    expect(planConversion({ from: { struct: [a, b] }, to: { struct: [a] }, onLoss: 'error' })).toMatchObject({
+      kind: 'impossible',
+      loss: expect.stringContaining("'b'"),
+    });
     expect(planConversion({ from: { struct: [a] }, to: { struct: [a, b] }, onLoss: 'error' }).kind).toBe('impossible');
   });
 });

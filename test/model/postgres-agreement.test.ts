@@ -20,7 +20,10 @@ describeWithPostgres('texts and time zones', () => {
 
   /** The results of one SQL expression over many texts, in their order. */
   const ask = async (expression: string, texts: readonly string[]): Promise<string[]> => {
-    const rows = await database.query<{ answer: string }>(`select (${expression})::text as answer from unnest($1::text[]) with ordinality as given(v, n) order by n`, [texts]);
+    const rows = await database.query<{ answer: string }>(
+      `select (${expression})::text as answer from unnest($1::text[]) with ordinality as given(v, n) order by n`,
+      [texts],
+    );
     return rows.map((row) => row.answer);
   };
   const sample = <T>(arbitrary: fc.Arbitrary<T>, count = 500): T[] => fc.sample(arbitrary, { numRuns: count, seed: 7 });
@@ -39,7 +42,9 @@ describeWithPostgres('texts and time zones', () => {
   });
 
   it('agree on civil times, dates and decimals', async () => {
-    const stamps = sample(instants).map((micros) => cellFromText('timestamp', (cellToText('timestamptz', micros) as string).replace('T', ' ').replace('Z', '')) as string);
+    const stamps = sample(instants).map(
+      (micros) => cellFromText('timestamp', (cellToText('timestamptz', micros) as string).replace('T', ' ').replace('Z', '')) as string,
+    );
     expect(await ask('v::timestamp', stamps)).toEqual(stamps);
     const dates = stamps.map((stamp) => cellFromText('date', stamp.replace(/ \d\d:.*?( BC)?$/, '$1')) as string);
     expect(await ask('v::date', dates)).toEqual(dates);
@@ -47,22 +52,36 @@ describeWithPostgres('texts and time zones', () => {
     expect(await ask('v::numeric', decimals)).toEqual(decimals);
   });
 
-  it.each(['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'America/St_Johns', 'Pacific/Apia'])('agree on what clocks show in %s, skipped and repeated hours included', async (name) => {
-    const zone = openZone(name)!;
-    // Since 1970: before, the two time zone databases need not know the same.
-    const recent = sample(fc.bigInt({ min: 0n, max: 2_000_000_000_000_000n }), 300);
-    const changes = changesOf(zone).flatMap((second) => [-7200, -3601, -1800, -1, 0, 1, 1800, 3599, 5400].map((shift) => BigInt(second + shift) * 1_000_000n));
-    const cells = [...recent, ...changes];
-    const civil = planConversion({ from: 'timestamptz', to: 'timestamp', onLoss: 'error', zone });
-    const shown = cells.map((cell) => civil.convert(cell, () => undefined) as string);
-    expect(await ask(`v::timestamptz at time zone '${name}'`, cells.map((cell) => cellToText('timestamptz', cell) as string))).toEqual(shown);
+  it.each(['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'America/St_Johns', 'Pacific/Apia'])(
+    'agree on what clocks show in %s, skipped and repeated hours included',
+    async (name) => {
+      const zone = openZone(name)!;
+      // Since 1970: before, the two time zone databases need not know the same.
+      const recent = sample(fc.bigInt({ min: 0n, max: 2_000_000_000_000_000n }), 300);
+      const changes = changesOf(zone).flatMap((second) =>
+        [-7200, -3601, -1800, -1, 0, 1, 1800, 3599, 5400].map((shift) => BigInt(second + shift) * 1_000_000n),
+      );
+      const cells = [...recent, ...changes];
+      const civil = planConversion({ from: 'timestamptz', to: 'timestamp', onLoss: 'error', zone });
+      const shown = cells.map((cell) => civil.convert(cell, () => undefined) as string);
+      expect(
+        await ask(
+          `v::timestamptz at time zone '${name}'`,
+          cells.map((cell) => cellToText('timestamptz', cell) as string),
+        ),
+      ).toEqual(shown);
 
-    const instant = planConversion({ from: 'timestamp', to: 'timestamptz', onLoss: 'error', zone });
-    const skipped = changesOf(zone).flatMap((second) => [-1800, 0, 900, 1800, 3600, 5400].map((shift) => cellToText('timestamptz', BigInt(second + (zoneOffset(zone, second - 1) ?? 0) + shift) * 1_000_000n) as string));
-    const civils = [...shown, ...skipped.map((text) => text.replace('T', ' ').replace('Z', ''))];
-    const theirs = await ask(`v::timestamp at time zone '${name}'`, civils);
-    expect(theirs.map((text) => cellFromText('timestamptz', text))).toEqual(civils.map((text) => instant.convert(text, () => undefined)));
-  });
+      const instant = planConversion({ from: 'timestamp', to: 'timestamptz', onLoss: 'error', zone });
+      const skipped = changesOf(zone).flatMap((second) =>
+        [-1800, 0, 900, 1800, 3600, 5400].map(
+          (shift) => cellToText('timestamptz', BigInt(second + (zoneOffset(zone, second - 1) ?? 0) + shift) * 1_000_000n) as string,
+        ),
+      );
+      const civils = [...shown, ...skipped.map((text) => text.replace('T', ' ').replace('Z', ''))];
+      const theirs = await ask(`v::timestamp at time zone '${name}'`, civils);
+      expect(theirs.map((text) => cellFromText('timestamptz', text))).toEqual(civils.map((text) => instant.convert(text, () => undefined)));
+    },
+  );
 
   function zoneOffset(zone: Zone, second: number): number | null {
     const shown = zone.toCivil(BigInt(second) * 1_000_000n);
