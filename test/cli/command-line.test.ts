@@ -35,7 +35,10 @@ const logLines = (stderr: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-describe('cli: help', () => {
+/** A process each, which takes its time on a machine that is busy. */
+const PATIENCE = { timeout: 60_000 };
+
+describe('cli: help', PATIENCE, () => {
   it('lists every command and the exit codes', async () => {
     const { code, stdout, stderr } = await runTrueup(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -62,7 +65,7 @@ describe('cli: help', () => {
   });
 });
 
-describe('cli: what is not understood', () => {
+describe('cli: what is not understood', PATIENCE, () => {
   it.each([
     ['an unknown command, with a suggestion', ['statsu'], "unknown command 'statsu'. Did you mean status?"],
     ['an unknown flag, with a suggestion', ['run', '--ful'], "unknown option '--ful'. Did you mean --full?"],
@@ -122,7 +125,7 @@ describe('cli: what is not understood', () => {
   });
 });
 
-describe('cli: init', () => {
+describe('cli: init', PATIENCE, () => {
   it('writes a commented config without passwords, and says what to do next', async () => {
     const { code, stdout } = await runTrueup(
       ['init', '--source', 'postgres://me:s3cret%2Fpass@db.example/shop', '--target', 'postgres://me@localhost/archive'],
@@ -158,7 +161,7 @@ describe('cli: init', () => {
   });
 });
 
-describe('cli: pipes', () => {
+describe('cli: pipes', PATIENCE, () => {
   it('ends quietly when the reader of stdout has gone', async () => {
     const child = spawn(process.execPath, [resolve('bin/trueup.js'), 'connectors', '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.destroy();

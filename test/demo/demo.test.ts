@@ -16,7 +16,7 @@ async function processesIn(folder: string): Promise<string[]> {
   return lines.filter((line) => line.includes(folder)).map((line) => line.replaceAll('\0', ' '));
 }
 
-describe.skipIf(!hasBinaries || process.platform !== 'linux')('demo', { timeout: 180_000 }, () => {
+describe.skipIf(!hasBinaries || process.platform !== 'linux')('demo', { timeout: 300_000 }, () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'trueup-demo-test-'));
@@ -49,11 +49,11 @@ describe.skipIf(!hasBinaries || process.platform !== 'linux')('demo', { timeout:
 
   it('serves what it kept, for the commands that it names', async () => {
     const serve = spawnTrueup(['demo', '--serve'], { cwd: folder });
-    await serve.waitForOutput(/Ctrl-C stops both servers/);
+    await serve.waitForOutput(/Ctrl-C stops both servers/, 60_000);
     const run = await runTrueup(['run', '--json'], { cwd: join(folder, 'trueup-demo') });
     expect(JSON.parse(run.stdout)).toMatchObject({ status: 'succeeded', jobs: [{ job: 'shop-to-archive', epoch: 7 }] });
     serve.kill('SIGINT');
-    expect(await serve.waitForExit()).toMatchObject({ code: 0, stdout: expect.stringMatching(/both servers stopped\n$/) as string });
+    expect(await serve.waitForExit(60_000)).toMatchObject({ code: 0, stdout: expect.stringMatching(/both servers stopped\n$/) as string });
     expect(await processesIn(folder)).toEqual([]);
   });
 
@@ -67,9 +67,9 @@ describe.skipIf(!hasBinaries || process.platform !== 'linux')('demo', { timeout:
     const env = { TMPDIR: await mkdtemp(join(folder, 'tmp-')) };
     await chmod(env.TMPDIR, 0o755);
     const demo = spawnTrueup(['demo'], { cwd: folder, env });
-    await demo.waitForOutput(/20,000 customers and 200,000 orders/, 60_000);
+    await demo.waitForOutput(/20,000 customers and 200,000 orders/, 120_000);
     demo.kill('SIGINT');
-    expect((await demo.waitForExit()).code).toBe(130);
+    expect((await demo.waitForExit(60_000)).code).toBe(130);
     expect((await readdir(env.TMPDIR)).filter((name) => name !== 'node-compile-cache')).toEqual([]);
     expect(await processesIn(env.TMPDIR)).toEqual([]);
   });

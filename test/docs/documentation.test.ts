@@ -82,7 +82,7 @@ describe('documentation', () => {
   });
 });
 
-describeWithPostgres('documentation: programs.md', () => {
+describeWithPostgres('documentation: programs.md', { timeout: 120_000 }, () => {
   it('runs a job from a program, and a config in TypeScript', async () => {
     const [source, target, folder] = [await createDatabase('shop'), await createDatabase('archive'), await scratch()];
     await source.query(
