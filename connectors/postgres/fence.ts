@@ -97,10 +97,12 @@ select distinct 'pid ' || l.pid || coalesce(' (' || nullif(a.application_name, '
  where l.locktype = 'virtualxid' and l.mode = 'ExclusiveLock' and l.granted and l.pid <> pg_catalog.pg_backend_pid() and a.usesysid is not null
    and a.datid = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
    and l.pid <> all($1::int4[])
+   and (a.xact_start is null or a.xact_start <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $2::float8 / 1000))
  order by 2 nulls last limit 1`;
 
-export async function readBlocker(session: Session, ownPids: ReadonlySet<number>): Promise<Blocker | null> {
-  const [row] = await session.query(BLOCKERS, [`{${[...ownPids].join(',')}}`]);
+/** @param minAgeMs younger transactions are in nobody's way yet */
+export async function readBlocker(session: Session, ownPids: ReadonlySet<number>, minAgeMs: number): Promise<Blocker | null> {
+  const [row] = await session.query(BLOCKERS, [`{${[...ownPids].join(',')}}`, String(minAgeMs)]);
   if (row === undefined) return null;
   const [by, since] = row as readonly [string, string | null];
   return { by, ...(since === null ? {} : { since: since.replace(' ', 'T').replace(/\+00$/, 'Z') }) };

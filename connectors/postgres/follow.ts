@@ -64,7 +64,7 @@ function waiting({ context, reader, pollMs }: FollowSetup) {
     async isOver({ reading }: PassStart): Promise<boolean> {
       if (performance.now() - passedAt < maxWait) return false;
       if (!named) {
-        const blocker = await readBlocker(await reader.session(), context.pids);
+        const blocker = await readBlocker(await reader.session(), context.pids, 0);
         context.server.context.log.warn(
           { stream: reading.ref.name, blocker: blocker?.by, since: blocker?.since },
           `an open transaction holds back '${reading.ref.name}'; reading on without waiting, rows that are in flight are delivered again`,

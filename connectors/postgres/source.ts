@@ -17,6 +17,8 @@ import type { SourceContext, StreamReader } from './stream-reader.ts';
 
 /** Rows of a batch where the contract names no size. */
 const LOOKUP_LIMITS = { batchRows: 10_000, batchBytes: 8 * 1024 * 1024 };
+/** From this age on an open transaction is worth telling of. */
+const HELD_BACK_MS = 1000;
 /** follow: how often it looks, within what `maxDelayMs` allows. */
 const POLL_MS = { standard: 500, min: 50, max: 5000 };
 
@@ -27,6 +29,8 @@ export function openPostgresSource(options: PostgresOptions, context: ConnectorC
 export function postgresSource(context: SourceContext): Source {
   const { server } = context;
   const readers = new Set<StreamReader>();
+  /** When a transaction was first seen whose begin the role may not see. */
+  const noticed = new Map<string, string>();
   const once = <T>(signal: AbortSignal, work: (session: Session) => Promise<T>) => withSession(server, { purpose: 'read', signal }, work);
   const open = (ref: StreamRef, signal: AbortSignal): StreamReader => {
     const reader = openStreamReader(context, ref, signal);
@@ -82,8 +86,11 @@ export function postgresSource(context: SourceContext): Source {
     fetchBy: (ref, fields, values, signal) => reading(ref, signal, (reader) => readBy({ reader, fields, values, limits: LOOKUP_LIMITS })),
     heldBack: (_feed, signal) =>
       once(signal, async (session) => {
-        const blocker = await readBlocker(session, context.pids);
-        return blocker?.since === undefined ? null : { since: blocker.since, by: blocker.by };
+        const blocker = await readBlocker(session, context.pids, HELD_BACK_MS);
+        if (blocker === null) return null;
+        const since = blocker.since ?? noticed.get(blocker.by) ?? new Date().toISOString();
+        noticed.set(blocker.by, since);
+        return { since, by: blocker.by };
       }),
     explainCursor,
     close: async () => {

@@ -68,7 +68,7 @@ function readiness(child: LeashedProcess): Promise<void> {
     const timer = setTimeout(() => fail(`was not ready after ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS);
     const read = (chunk: Buffer) => {
       log = (log + chunk.toString('utf8')).slice(-LOG_TAIL_CHARS);
-      if (!log.includes('ready to accept connections')) return;
+      if (!/ready to accept (read-only )?connections/.test(log)) return; // read-only: a standby
       clearTimeout(timer);
       child.stderr.off('data', read).resume();
       resolve();

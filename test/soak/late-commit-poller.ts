@@ -57,7 +57,7 @@ export function startPoller(database: TestDatabase, spec: PollerSpec): Poller {
           signal: end.signal,
         }),
       )) {
-        for (const row of rowsOf([batch])) copy.set(String(row['id']), Number(row['v']));
+        for (const row of rowsOf([batch])) copy.set((row['id'] as bigint).toString(), Number(row['v']));
         tally.reads += batch.records.count;
         if (batch.cursor !== null) cursor = JSON.parse(JSON.stringify(batch.cursor)) as Cursor;
         if (++batches >= cutAfter) break;
@@ -110,3 +110,10 @@ export const FENCELESS: readonly PollerSpec[] = [
   { name: 'cursor, drain, no fence', table: 't', changes: { by: 'cursor', field: 'updated_at' }, until: 'drain', withoutFence: true },
   { name: 'cursor, follow, no fence', table: 't', changes: { by: 'cursor', field: 'updated_at' }, until: 'follow', withoutFence: true },
 ];
+
+/** What a reader with a fence must be, in words when it is not. */
+export function losses(results: readonly PollerResult[]): string[] {
+  return results
+    .filter(({ missing, stale }) => missing + stale > 0)
+    .map(({ name, missing, stale, rows }) => `${name}: ${missing} missing, ${stale} stale of ${rows}`);
+}

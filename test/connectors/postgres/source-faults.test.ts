@@ -54,7 +54,7 @@ describe('connecting to nobody', () => {
     expect(where({})).toMatchObject({ host: '::1', port: 5433, user: 'u@x', password: 'p/w', database: 'd b', ssl: false });
     expect(where({ host: 'h', database: 'other', ssl: true })).toMatchObject({ host: 'h', port: 5433, database: 'other', ssl: true });
     expect(options.parse({ lockTimeout: '2m' }).lockTimeout).toBe(120_000);
-    expect(() => options.parse({ lockTimeout: 'soon' })).toThrow();
+    expect(() => options.parse({ lockTimeout: 'soon' })).toThrow('a duration such as');
   });
 });
 

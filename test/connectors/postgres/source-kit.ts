@@ -164,3 +164,9 @@ async function update(connection: Connection, records: readonly TestRecord[]): P
     [JSON.stringify(records)],
   );
 }
+
+/** A cell as a text that two equal cells share. */
+export function cellKey(cell: Cell): string {
+  if (cell instanceof Uint8Array) return Buffer.from(cell).toString('hex');
+  return typeof cell === 'object' && cell !== null ? JSON.stringify(cell) : String(cell);
+}

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Cursor, StreamRef } from '../../../src/sdk.ts';
 import { createDatabase, describeWithPostgres } from '../../servers/postgres.ts';
 import type { TestDatabase } from '../../servers/postgres.ts';
-import { NEVER, drainOnce, fetchRequest, openSource, rowsOf, streamRef, untilOthersEnd } from './source-kit.ts';
+import { NEVER, cellKey, drainOnce, fetchRequest, openSource, rowsOf, streamRef, untilOthersEnd } from './source-kit.ts';
 
 /** Reads in processes of `batches` batches each, as if each were killed after them. Returns how often every key came. */
 async function inPieces(
@@ -18,7 +18,7 @@ async function inPieces(
     ended = true;
     for await (const batch of source.fetchChanges(fetchRequest(source, ref, { after: cursor, batchRows }))) {
       for (const row of rowsOf([batch])) {
-        const key = ref.key.map((name) => String(row[name])).join('|');
+        const key = ref.key.map((name) => cellKey(row[name])).join('|');
         times.set(key, (times.get(key) ?? 0) + 1);
       }
       if (batch.cursor !== null) cursor = JSON.parse(JSON.stringify(batch.cursor)) as Cursor;
@@ -161,8 +161,8 @@ describeWithPostgres('connectors: postgres, cursors that are not as one would wi
         ),
       );
       await source.close();
-      expect(new Set(found.map((row) => JSON.stringify(key.map((field) => String(row[field])))))).toEqual(
-        new Set(some.map((row) => JSON.stringify(key.map((field) => String(row[field]))))),
+      expect(new Set(found.map((row) => JSON.stringify(key.map((field) => cellKey(row[field])))))).toEqual(
+        new Set(some.map((row) => JSON.stringify(key.map((field) => cellKey(row[field]))))),
       );
     });
   }
@@ -178,7 +178,7 @@ async function splitAndRead(database: TestDatabase, ref: StreamRef): Promise<{ r
   const seen: string[] = [];
   for (const feed of feeds) {
     for await (const batch of source.fetchChanges({ ...fetchRequest(source, ref, { batchRows: 50 }), feed }))
-      for (const row of rowsOf([batch])) seen.push(JSON.stringify(ref.key.map((field) => String(row[field]))));
+      for (const row of rowsOf([batch])) seen.push(JSON.stringify(ref.key.map((field) => cellKey(row[field]))));
   }
   await source.close();
   return { rows: seen.length, keys: new Set(seen).size, feeds: feeds.length };

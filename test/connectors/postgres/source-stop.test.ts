@@ -99,6 +99,7 @@ describeWithPostgres('connectors: postgres, stopping', () => {
     await database.query('insert into t values (1)');
     await expect(reading).rejects.toThrow('seen');
     expect(warnings.map(({ fields }) => String(fields['blocker']))).toEqual([expect.stringContaining('the idle one')]);
+    await sleep(1000); // a younger transaction is in nobody's way yet
     expect(
       await source.heldBack?.({ id: 'changes:public.t', kind: 'changes', streams: ['public.t'] }, new AbortController().signal),
     ).toMatchObject({ by: expect.stringContaining('the idle one') as string });
