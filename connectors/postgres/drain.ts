@@ -91,7 +91,7 @@ export async function startCursorOf(setup: DrainSetup): Promise<ChangesCursor> {
   const snapshot = await reader.begin();
   const head = start.reading.order === null ? null : await newestPlace(await reader.session(), snapshot.reading);
   await reader.end();
-  return { ...start.cursor, head, floor: start.floor, fences: start.fences, horizon: snapshot.xmin };
+  return { ...start.cursor, head, floor: start.floor, fences: start.fences, horizon: snapshot.horizon };
 }
 
 /** Without a floor the first pass looks at the whole stream, so a moment is worth waiting for the fence. */

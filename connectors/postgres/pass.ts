@@ -29,7 +29,7 @@ export interface PassSetup {
 
 /**
  * One pass: everything committed before its first snapshot. The cursor of its last batch says so; those before it resume inside the pass. What
- * was committed since that snapshot has a transaction id from its xmin on (`pass.horizon`), wherever its place in the order is, and the next
+ * was committed since that snapshot has a transaction id from its horizon on (`pass.horizon`), wherever its place in the order is, and the next
  * pass finds it by that. So a pass may go on in later snapshots, after a crash or after `maxSnapshotMs`, without losing anything.
  */
 export async function* readPass(reader: StreamReader, from: ChangesCursor, setup: PassSetup): AsyncGenerator<Batch, ChangesCursor> {
@@ -37,7 +37,7 @@ export async function* readPass(reader: StreamReader, from: ChangesCursor, setup
   for (;;) {
     const snapshot = await reader.begin();
     const phases = phasesOf(snapshot.reading);
-    const pass: PassCursor = cursor.pass ?? { phase: phases[0] as Phase, at: null, horizon: snapshot.xmin, floor: setup.floor };
+    const pass: PassCursor = cursor.pass ?? { phase: phases[0] as Phase, at: null, horizon: snapshot.horizon, floor: setup.floor };
     const step = yield* readPhases({ reader, snapshot, setup, phases }, { ...cursor, pass });
     cursor = step.cursor;
     if (step.done) return cursor;

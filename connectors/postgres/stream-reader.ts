@@ -18,12 +18,27 @@ export interface SourceContext {
 }
 
 export interface Snapshot {
-  /** pg_snapshot_xmin: every transaction before it has ended. */
-  readonly xmin: string;
+  /** Every transaction of this database before it has ended, so what the snapshot does not show was written by it or a later one. */
+  readonly horizon: string;
   /** pg_snapshot_xmax: the next transaction id. */
   readonly xmax: bigint;
   readonly reading: Reading;
 }
+
+/**
+ * The horizon is the oldest transaction that the snapshot takes for running, those of other databases and of VACUUM and ANALYZE apart: they write
+ * none of our rows, and waiting for them would have the same rows delivered again and again. Which they are is looked up after the snapshot was
+ * taken, by id; one that has ended by then is not found and counts. A standby lists no running transactions, only where they begin.
+ */
+const SNAPSHOT = `
+select case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_snapshot_xmin(s.s)
+            else coalesce((select x.id from pg_catalog.pg_snapshot_xip(s.s) x(id)
+                            where not exists (select from pg_catalog.pg_stat_activity a where a.backend_xid = x.id::pg_catalog.xid
+                                                 and (a.datname <> pg_catalog.current_database() or a.usesysid is null))
+                              and not exists (select from pg_catalog.pg_prepared_xacts p where p.transaction = x.id::pg_catalog.xid and p.database <> pg_catalog.current_database())
+                            order by x.id limit 1), pg_catalog.pg_snapshot_xmax(s.s)) end::text,
+       pg_catalog.pg_snapshot_xmax(s.s)::text
+  from pg_catalog.pg_current_snapshot() s(s)`;
 
 /** Reads one stream on a connection of its own. */
 export interface StreamReader {
@@ -77,13 +92,11 @@ export function openStreamReader(context: SourceContext, ref: StreamRef, signal:
       const lock = await lockStatement(on, relation);
       await on.query('begin isolation level repeatable read read only');
       if (lock !== null) await on.query(lock);
-      const [row] = await on.query(
-        'select pg_catalog.pg_snapshot_xmin(s)::text, pg_catalog.pg_snapshot_xmax(s)::text from pg_catalog.pg_current_snapshot() s',
-      );
+      const [row] = await on.query(SNAPSHOT);
       const reading = await describe();
       await useOperators(on, reading);
-      const [xmin, xmax] = row as readonly [string, string];
-      return { xmin, xmax: BigInt(xmax), reading };
+      const [horizon, xmax] = row as readonly [string, string];
+      return { horizon, xmax: BigInt(xmax), reading };
     },
     end: async () => {
       await session?.query('commit');

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { options } from '../../../connectors/postgres/options.ts';
 import { resolveServer } from '../../../connectors/postgres/session.ts';
 import type { Server } from '../../../connectors/postgres/session.ts';
@@ -7,7 +6,6 @@ import { decodedCell } from '../../../src/sdk.ts';
 import type { Batch, Cell, ConnectorContext, Cursor, FetchRequest, Source, StreamRef } from '../../../src/sdk.ts';
 import type { SourceFixture, TestRecord } from '../../../src/testing/index.ts';
 import { createDatabase } from '../../servers/postgres.ts';
-import type { TestDatabase } from '../../servers/postgres.ts';
 
 export const NEVER = new AbortController().signal;
 
@@ -111,14 +109,8 @@ export async function sourceFixture(table: FixtureTable): Promise<SourceFixture>
     fields: { id: 'id', label: 'label' },
     repeats: table.repeats ?? 'after-interruption',
     open: () => openSource(database.url),
-    insert: async (records) => {
-      await insert(database, records);
-      await untilOthersEnd(database);
-    },
-    update: async (records) => {
-      await update(database, records);
-      await untilOthersEnd(database);
-    },
+    insert: (records) => insert(database, records),
+    update: (records) => update(database, records),
     begin: async () => {
       const client = await database.connect();
       await client.query('begin');
@@ -131,21 +123,6 @@ export async function sourceFixture(table: FixtureTable): Promise<SourceFixture>
     },
     close: () => database.drop(),
   };
-}
-
-/**
- * Waits until no transaction of another database is older than now. Tests share a server, and while an older one is open anywhere in the cluster, a
- * drain delivers again what is younger than it.
- */
-export async function untilOthersEnd(database: TestDatabase): Promise<void> {
-  const older = `select (select count(*) from pg_stat_activity where datname <> current_database() and backend_xid is not null and age(backend_xid) > age($1::xid))
-    + (select count(*) from pg_prepared_xacts where database <> current_database() and age(transaction) > age($1::xid)) as count`;
-  const [now] = await database.query<{ xid: string }>('select pg_current_xact_id()::xid::text as xid');
-  for (;;) {
-    const [row] = await database.query<{ count: string }>(older, [now?.xid]);
-    if (row?.count === '0') return;
-    await sleep(20);
-  }
 }
 
 interface Connection {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Cursor, StreamRef } from '../../../src/sdk.ts';
 import { createDatabase, describeWithPostgres } from '../../servers/postgres.ts';
 import type { TestDatabase } from '../../servers/postgres.ts';
-import { NEVER, cellKey, drainOnce, fetchRequest, openSource, rowsOf, streamRef, untilOthersEnd } from './source-kit.ts';
+import { NEVER, cellKey, drainOnce, fetchRequest, openSource, rowsOf, streamRef } from './source-kit.ts';
 
 /** Reads in processes of `batches` batches each, as if each were killed after them. Returns how often every key came. */
 async function inPieces(
@@ -78,12 +78,21 @@ describeWithPostgres('connectors: postgres, cursors that are not as one would wi
     ).toContain(10);
   });
 
+  it('delivers nothing again because of a transaction of another database', async () => {
+    const [database, other] = [await createDatabase('mine'), await createDatabase('theirs')];
+    await database.query(`create table t (id int primary key, updated_at timestamptz not null default now())`);
+    await other.query('create table t (id int); begin; insert into t values (1)');
+    await database.query('insert into t values (1)');
+    const first = await drainOnce(database.url, streamRef('public.t'));
+    expect([idsOf(first.rows), (await drainOnce(database.url, streamRef('public.t'), { after: first.cursor })).rows]).toEqual([[1], []]);
+    await other.query('commit');
+  });
+
   it('finds rows stamped earlier than they are written within the lookback, and only those that are new', async () => {
     const database = await createDatabase('backdated');
     await database.query(
       `create table t (id int primary key, updated_at timestamptz not null); insert into t select id, now() - id * interval '1 minute' from generate_series(1, 60) id`,
     );
-    await untilOthersEnd(database);
     const ref = streamRef('public.t', { lookbackMs: 30 * 60_000 });
     const first = await drainOnce(database.url, ref);
     const second = await drainOnce(database.url, ref, { after: first.cursor });
