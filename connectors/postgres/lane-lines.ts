@@ -1,5 +1,7 @@
 import { OP, TrueupError, fieldIndex, isTrueupError, sameType } from '../../src/sdk.ts';
-import type { Cell, Decode, MappedBatch, RecordFault, Records, Row, Shape } from '../../src/sdk.ts';
+import type { Cell, Decode, MappedBatch, Records, Row, Shape } from '../../src/sdk.ts';
+import { LARGE_CHARS, lineChars, sendLines } from './lane-chunks.ts';
+import type { LargeText, Sent, StagedLine } from './lane-chunks.ts';
 import type { Note } from './column-fit.ts';
 import { COPY_NULL, copyText } from './encode.ts';
 import { STAGED } from './lane-sql.ts';
@@ -38,12 +40,7 @@ export function batchLayout(
 }
 
 /** What was staged of a batch, besides the lines themselves. */
-export interface Staged {
-  /** Record index of each line, for errors that name a line. */
-  readonly sent: number[];
-  readonly faults: RecordFault[];
-  /** How many lines have which `_o`. */
-  readonly counts: Map<number, number>;
+export interface Staged extends Sent {
   /** By what a group of patches sets: the lane's columns, keys left out, and what stands in `_o`. */
   readonly patches: Map<string, { readonly group: number; readonly set: readonly number[] }>;
 }
@@ -60,12 +57,6 @@ export interface Segment {
   readonly into: Staged;
 }
 
-interface StagedLine {
-  readonly index: number;
-  readonly op: number;
-  readonly line: string;
-}
-
 /** The lines of the records `from <= i < to`, in chunks of some 64 KiB. A record that no line can be made of is among the faults. */
 export function* stagedLines(segment: Segment): Generator<Buffer> {
   const { batch, from, to, into } = segment;
@@ -76,13 +67,13 @@ export function* stagedLines(segment: Segment): Generator<Buffer> {
     const staged = recordLine(segment, rows[index] as Row, index);
     if (staged === null) continue;
     pending.push(staged);
-    chars += staged.line.length;
+    chars += lineChars(staged);
     if (chars < CHUNK_CHARS) continue;
-    yield* sendable(pending, into);
+    yield* sendLines(pending, into);
     pending = [];
     chars = 0;
   }
-  yield* sendable(pending, into);
+  yield* sendLines(pending, into);
 }
 
 function recordLine(segment: Segment, row: Row, index: number): StagedLine | null {
@@ -97,24 +88,33 @@ function recordLine(segment: Segment, row: Row, index: number): StagedLine | nul
 
 function lineOf({ batch, layout, into }: Segment, row: Row, index: number): StagedLine {
   const op = batch.ops?.[index] ?? OP.upsert;
-  let cells = '';
+  const parts: (string | LargeText)[] = [];
+  let line = '';
   // The innermost loop of all writing: no allocation per cell.
   for (let at = 0; at < layout.length; at++) {
     const source = layout[at] as Source;
-    const given = op === OP.delete && !source.lane.key ? null : row[source.field];
-    cells += `\t${cellLine(source, given, op)}`;
+    const text = checkedText(source, op === OP.delete && !source.lane.key ? null : row[source.field], op);
+    line += '\t';
+    if (text !== null && text.length >= LARGE_CHARS) {
+      parts.push(line, largeText(source, text));
+      line = '';
+    } else line += text === null ? COPY_NULL : (copyText(text) ?? refuse(source, NUL));
   }
   const staged = op === OP.patch ? patchGroup(into, definedColumns(layout, row)) : op === OP.delete ? STAGED.delete : STAGED.upsert;
-  return { index, op: staged, line: `${index}\t${staged}${cells}\n` };
+  const start = `${index}\t${staged}`;
+  return { index, op: staged, parts: parts.length === 0 ? [`${start}${line}\n`] : [start, ...parts, `${line}\n`] };
 }
 
-function cellLine(source: Source, given: Cell, op: number): string {
-  if (given === undefined && op !== OP.patch) throw refused(source, 'is absent, and a column cannot be: map it with a default');
+const NUL = 'holds a NUL character, which PostgreSQL cannot store';
+
+function largeText(source: Source, text: string): LargeText {
+  return text.includes('\0') ? refuse(source, NUL) : { text };
+}
+
+function checkedText(source: Source, given: Cell, op: number): string | null {
+  if (given === undefined && op !== OP.patch) refuse(source, 'is absent, and a column cannot be: map it with a default');
   const text = given === undefined || given === null ? null : cellText(source, given);
-  if (text === null && source.lane.key) throw refused(source, 'is part of the key and NULL');
-  const copied = text === null ? COPY_NULL : copyText(text);
-  if (copied === null) throw refused(source, 'holds a NUL character, which PostgreSQL cannot store');
-  return copied;
+  return text === null && source.lane.key ? refuse(source, 'is part of the key and NULL') : text;
 }
 
 /** The columns that a patch sets, keys left out. */
@@ -122,8 +122,8 @@ function definedColumns(layout: Layout, row: Row): number[] {
   return layout.flatMap(({ lane, field }, at) => (lane.key || row[field] === undefined ? [] : [at]));
 }
 
-function refused({ lane }: Source, why: string): TrueupError {
-  return new TrueupError('E_RECORD_VALUE', `field '${lane.field.name}' ${why}`);
+function refuse({ lane }: Source, why: string): never {
+  throw new TrueupError('E_RECORD_VALUE', `field '${lane.field.name}' ${why}`);
 }
 
 function cellText(source: Source, cell: Cell): string | null {
@@ -139,31 +139,14 @@ function patchGroup(into: Staged, set: readonly number[]): number {
   return group;
 }
 
-/** Encoding would turn a lone surrogate into U+FFFD without a word: looked for once per chunk. */
-function* sendable(lines: readonly StagedLine[], into: Staged): Generator<Buffer> {
-  let text = lines.map(({ line }) => line).join('');
-  let kept = lines;
-  if (!text.isWellFormed()) {
-    kept = lines.filter(({ line }) => line.isWellFormed());
-    for (const { index, line } of lines)
-      if (!line.isWellFormed())
-        into.faults.push({ index, code: 'E_RECORD_VALUE', message: 'a text holds a lone surrogate, which is no character' });
-    text = kept.map(({ line }) => line).join('');
-  }
-  for (const { index, op } of kept) {
-    into.sent.push(index);
-    into.counts.set(op, (into.counts.get(op) ?? 0) + 1);
-  }
-  if (text !== '') yield Buffer.from(text, 'utf8');
-}
-
 /** Lines for parents whose rows are replaced: only the fields that name the parent are set. @param fields indices into the lane's columns */
 export function parentLines(layout: Layout, fields: readonly number[], parents: readonly (readonly Cell[])[]): Buffer {
   const lines = parents.map((parent) => {
     const cells = layout.map((source, at) => {
       const cell = parent[fields.indexOf(at)];
       const text = cell === null || cell === undefined ? null : source.lane.fit.toText(cell, source.note);
-      return text === null ? COPY_NULL : (copyText(text) ?? COPY_NULL);
+      // What no text of Postgres can hold names no row, like NULL.
+      return text === null || !text.isWellFormed() ? COPY_NULL : (copyText(text) ?? COPY_NULL);
     });
     return `-1\t${STAGED.parent}\t${cells.join('\t')}\n`;
   });
