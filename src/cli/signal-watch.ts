@@ -50,7 +50,7 @@ export function watchSignals(source: SignalSource, tell: (message: string) => vo
     if (abort.signal.aborted) return exit();
     if (first !== null) return beginAbort('aborting at once; the last durable checkpoint stands');
     first = signal;
-    tell(`${signal}: stopping at a checkpoint; a second signal aborts at once`);
+    tell(`${signal}: stopping; a second signal aborts at once`);
     stop.abort(new StopRequest(EXIT_CODE[signal]));
     timer = setTimeout(() => beginAbort('the shutdown grace time is over; aborting'), graceMs).unref();
   };

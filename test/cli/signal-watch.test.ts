@@ -30,7 +30,7 @@ describe('cli: signals', () => {
     expect(watch.stop.aborted).toBe(true);
     expect(stopExitCode(watch.stop)).toBe(code);
     expect(watch.abort.aborted).toBe(false);
-    expect(told).toEqual([`${signal}: stopping at a checkpoint; a second signal aborts at once`]);
+    expect(told).toEqual([`${signal}: stopping; a second signal aborts at once`]);
   });
 
   it('a second signal aborts at once, a third ends the process with the code of the first', () => {
