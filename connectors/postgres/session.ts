@@ -1,9 +1,11 @@
 import type { Client } from 'pg';
+import { TrueupError, isTrueupError } from '../../src/sdk.ts';
 import type { ConnectorContext } from '../../src/sdk.ts';
 import { sendCancel } from './cancel.ts';
 import { postgresFault } from './faults.ts';
 import { resolveAddress } from './options.ts';
 import type { PostgresOptions, ServerAddress } from './options.ts';
+import { watchSilence } from './silence.ts';
 
 /** One row as the server's own text; NULL is null. */
 export type TextRow = readonly (string | null)[];
@@ -127,32 +129,74 @@ export async function withSession<T>(server: Server, open: OpenSession, work: (s
   }
 }
 
-function sessionOf(client: Client, { where }: Server): Session {
+/** Whether a backend is still there, asked on a connection of its own. A server that is merely full counts as one where it is. */
+async function hasBackend(server: Server, pid: number): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(2 * server.options.connectTimeout);
+    return await withSession(server, { purpose: 'read', signal }, async (session) => {
+      const rows = await session.query('select from pg_catalog.pg_stat_activity where pid = $1', [String(pid)]);
+      return rows.length > 0;
+    });
+  } catch (error) {
+    return isTrueupError(error) && error.code === 'E_BUSY';
+  }
+}
+
+function sessionOf(client: Client, server: Server): Session {
+  const { where } = server;
   let abortedBy: AbortSignal | null = null;
+  let lost: TrueupError | null = null;
+  /** What waits for the server just now. */
+  let waiting = 0;
   let state: 'open' | 'closed' = 'open';
   client.on('error', () => undefined); // every statement in flight fails with it; without a listener it would end the process
 
   const destroy = () => {
     if (state === 'closed') return;
     state = 'closed';
+    unwatchSilence();
     sendCancel(client, where);
     client.connection.stream.destroy();
   };
+  const pid = () => (client as unknown as { readonly processID: number }).processID;
+  const { stream } = client.connection as unknown as { readonly stream: { readonly bytesRead: number; readonly bytesWritten: number } };
+  const unwatchSilence = watchSilence({
+    bytes: () => stream.bytesRead + stream.bytesWritten,
+    isBusy: () => waiting > 0 && typeof pid() === 'number',
+    ask: () => hasBackend(server, pid()),
+    onLost: () => {
+      lost = new TrueupError(
+        'E_CONNECTION_LOST',
+        `${where.address} went silent in the middle of a statement, and its backend is gone or cannot be reached.`,
+      );
+      destroy();
+    },
+  });
   const watch = (signal: AbortSignal) => {
+    waiting += 1;
+    let watched = true;
     const abort = () => {
       abortedBy ??= signal;
       destroy();
     };
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
-    return () => signal.removeEventListener('abort', abort);
+    return () => {
+      signal.removeEventListener('abort', abort);
+      if (watched) waiting -= 1;
+      watched = false;
+    };
   };
-  const fault = (error: unknown): unknown => (abortedBy === null ? postgresFault(error, { address: where.address }) : abortedBy.reason);
+  const fault = (error: unknown): unknown =>
+    abortedBy === null ? (lost ?? postgresFault(error, { address: where.address })) : abortedBy.reason;
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    waiting += 1;
     try {
       return await work();
     } catch (error) {
       throw fault(error);
+    } finally {
+      waiting -= 1;
     }
   };
   const send = (text: string, values: readonly (string | null)[]) =>
@@ -161,7 +205,7 @@ function sessionOf(client: Client, { where }: Server): Session {
   return {
     client,
     get pid() {
-      return (client as unknown as { readonly processID: number }).processID;
+      return pid();
     },
     query: async (text, values = []) => (await send(text, values)).rows,
     execute: async (text, values = []) => (await send(text, values)).rowCount ?? 0,
@@ -179,6 +223,7 @@ function sessionOf(client: Client, { where }: Server): Session {
     close: async () => {
       if (state === 'closed') return;
       state = 'closed';
+      unwatchSilence();
       await endWithin(client, CLOSE_MS);
     },
     destroy,

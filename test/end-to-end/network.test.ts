@@ -96,6 +96,25 @@ describeWithPostgres('a bad network', () => {
     expect(await writes()).toBe(ROWS);
   });
 
+  it(
+    'goes silent in the middle of a read, with someone on the way who answers for it: it is noticed, and read again',
+    { timeout: 120_000 },
+    async () => {
+      const { scenario, toSource, writes, written } = await wired();
+      toSource.throttle(200_000);
+      const running = scenario.start(['run', '--json']);
+      await expect.poll(written, { timeout: 30_000, interval: 20 }).toBeGreaterThan(0);
+      toSource.halfOpen('server');
+      toSource.pass();
+      const ran = ranOf(await running.waitForExit(80_000));
+      expect(ran.code).toBe(0);
+      expect(ran.stream('public.orders')).toMatchObject({ deadLettered: 0 });
+      expect(ran.stream('public.orders').retries).toBeGreaterThan(0);
+      await expectEqualTables(scenario, 'public.orders');
+      expect(await writes()).toBe(ROWS);
+    },
+  );
+
   it('goes silent at the start: the run gives up within its attempts', { timeout: 120_000 }, async () => {
     const { scenario, toSource, toTarget } = await wired();
     const text = (attempts: number): string =>
