@@ -66,7 +66,8 @@ export function writeCursor(cursor: ChangesCursor | BackfillCursor): Cursor {
 export function parseChangesCursor(cursor: Cursor | null): ChangesCursor {
   if (cursor === null) return FROM_THE_BEGINNING;
   const read = cursor as unknown as ChangesCursor;
-  if (typeof cursor !== 'object' || read.kind !== 'changes' || !Array.isArray(read.fences)) throw notOurs('changes');
+  if (typeof cursor !== 'object' || read.kind !== 'changes' || !Array.isArray(read.fences) || !isPlace(read.head)) throw notOurs('changes');
+  if ([read.floor, read.horizon].some((text) => text !== null && typeof text !== 'string')) throw notOurs('changes');
   return read;
 }
 
@@ -77,15 +78,18 @@ export function parseBackfillCursor(cursor: Cursor | null): BackfillCursor | nul
   return read;
 }
 
+function isPlace(head: Place | null | undefined): boolean {
+  return head === null || (typeof head === 'object' && typeof head.c === 'string' && Array.isArray(head.k));
+}
+
 function notOurs(kind: string): TrueupError {
   return new TrueupError('E_POSITION_LOST', `The stored cursor is not one that the postgres connector writes for a ${kind} feed.`);
 }
 
-/** A position for people. */
+/** A position for people. @throws {TrueupError} `E_POSITION_LOST` for what this connector has not written */
 export function explainCursor(cursor: Cursor): string {
-  const read = cursor as unknown as ChangesCursor | BackfillCursor | null;
-  if (read === null || typeof read !== 'object') return 'unknown';
-  if (read.kind === 'backfill') return `key ${read.k.join(', ')}`;
+  if ((cursor as { readonly kind?: unknown } | null)?.kind === 'backfill') return `key ${parseBackfillCursor(cursor)?.k.join(', ') ?? ''}`;
+  const read = parseChangesCursor(cursor);
   const place = read.head === null ? 'the beginning' : placeText(read.head);
   const late = read.horizon === null ? '' : `, transactions from ${read.horizon}`;
   const floor = read.floor === null ? '' : `, nothing late before ${isoText(read.floor)}`;

@@ -27,6 +27,7 @@ export async function changeCheckpoint(context: JobContext, change: { readonly r
   const all = await store.list(job.name, signal);
   const feeds = change.feed === undefined ? all : all.filter((one) => one.feed.id === change.feed);
   if (feeds.length === 0) throw unknownFeed(job.name, change.feed, all);
+  if (change.action.kind === 'set') refuseForeign(context, parseCursor(change.action.cursor));
   const owner = await store.acquire({ job: job.name, run: change.run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) }, signal);
   try {
     const changed = feeds.map((one) => changeOne(one, change.action, { run: change.run, epoch: owner.epoch }));
@@ -56,6 +57,15 @@ function changeOne(one: Checkpoint, action: CheckpointAction, by: { readonly run
         next: { ...one, ...by, state: 'open', cursor: parseCursor(action.cursor), position: { text: 'set by hand' } },
         told: { ...told, after: 'set by hand', effect: 'the next run reads what comes after this cursor; what lies between it and the old one is read again, or skipped when it lies ahead' },
       };
+  }
+}
+
+/** A cursor that the source cannot read would stop every further run. */
+function refuseForeign({ source }: JobContext, cursor: Json): void {
+  try {
+    source.explainCursor?.(cursor);
+  } catch (cause) {
+    throw new TrueupError('E_USAGE', `the source cannot read this cursor: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, hint: '`trueup checkpoint show` prints the cursor in the form that `set` takes.' });
   }
 }
 

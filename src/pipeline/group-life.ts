@@ -3,8 +3,9 @@ import { cellToText } from '../model/cell-text.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { FetchRequest, KeyBounds } from '../model/contracts.ts';
 import type { Feed } from '../model/feed.ts';
-import type { Json } from '../model/json.ts';
 import { keyFromText } from '../model/key-text.ts';
+import { isLimited, scopeMark } from './backfill-scope.ts';
+import type { BackfillScope } from './backfill-scope.ts';
 import type { FeedRun } from './feed-run.ts';
 import { groupCheckpoints } from './job-run.ts';
 import type { Group, JobRun, StreamState } from './job-run.ts';
@@ -19,16 +20,6 @@ const CHUNK_BATCHES = 5;
 
 /** A first load is split only when every part has this many records. */
 const MIN_PART_ROWS = 50_000;
-
-/** What a backfill is limited to. */
-export interface BackfillScope {
-  /** First and last key, both included, as typed: the plain value, or a JSON array for composite keys. */
-  readonly from?: string;
-  readonly to?: string;
-  /** A condition in the source's own notation. */
-  readonly where?: Json;
-  readonly partitions?: number;
-}
 
 /** Brings a group from wherever it stands to the end of its changes, or follows them until stopped. */
 export async function liveGroup(run: JobRun, group: Group, scope: BackfillScope = {}): Promise<void> {
@@ -52,6 +43,11 @@ export function groupHash(group: Group): string {
  * parts are stored with it, before the first read. A source that cannot split has no backfill: its changes feed starts at the beginning.
  */
 async function beginLoad(run: JobRun, group: Group, scope: BackfillScope): Promise<Checkpoint[]> {
+  // The changes that follow would pass for the whole stream, and what lies beyond the limits would never arrive.
+  if (isLimited(scope))
+    throw new TrueupError('E_USAGE', `'${group.feed.streams.join("', '")}' has not been loaded yet: a part of it can be loaded again only after that`, {
+      hint: 'Run `trueup run` first, or `trueup backfill` without limits. To sync a part for good, use `where` on the stream.',
+    });
   const { source } = run.context;
   if (source.splitBackfill === undefined) return saveFeeds(run, [await newCheckpoint(run, group, { feed: group.feed, state: 'open', cursor: null })]);
   const refs = group.streams.map(({ planned }) => planned.ref);
@@ -60,13 +56,18 @@ async function beginLoad(run: JobRun, group: Group, scope: BackfillScope): Promi
   return saveFeeds(run, [held, ...(await backfillCheckpoints(run, group, scope))]);
 }
 
-/** following → refilling: parts of a backfill beside the open changes feed, which stays where it is unless `from` moves it. */
-export async function beginRefill(run: JobRun, group: Group, scope: BackfillScope): Promise<void> {
+/**
+ * following → refilling: parts of a backfill beside the open changes feed, which stays where it is.
+ *
+ * @param keep parts of an earlier backfill that was limited otherwise, to be read as well
+ */
+export async function beginRefill(run: JobRun, group: Group, scope: BackfillScope, keep: readonly Checkpoint[] = []): Promise<void> {
   const checkpoints = await groupCheckpoints(run, group);
   const changes = checkpoints.find((one) => one.feed.id === group.feed.id);
   if (changes === undefined || run.context.source.splitBackfill === undefined) return dropGroup(run, group);
   const parts = await backfillCheckpoints(run, group, scope);
-  const dropFeeds = checkpoints.filter((one) => one.feed.kind === 'backfill').map((one) => one.feed.id);
+  const kept = new Set(keep.map((one) => one.feed.id));
+  const dropFeeds = checkpoints.filter((one) => one.feed.kind === 'backfill' && !kept.has(one.feed.id)).map((one) => one.feed.id);
   // Two writes: were the old parts dropped in the same one, a part of the same name could vanish with them.
   await run.store.save(run.owner, { dropFeeds }, run.signals.abort);
   await saveFeeds(run, [{ ...changes, planHash: groupHash(group), run: run.owner.run, epoch: run.owner.epoch }, ...parts]);
@@ -94,16 +95,22 @@ async function backfillCheckpoints(run: JobRun, group: Group, scope: BackfillSco
     const ref = scope.where === undefined ? planned.ref : { ...planned.ref, where: scope.where };
     const feeds = (await run.context.source.splitBackfill?.(ref, partitions, run.signals.abort, boundsOf(planned, scope))) ?? [];
     for (const feed of feeds) {
-      const scoped: Feed = scope.where === undefined ? feed : { ...feed, where: scope.where };
+      const scoped: Feed = { ...feed, id: feed.id + scopeMark(scope), ...(scope.where === undefined ? {} : { where: scope.where }) };
       checkpoints.push(await newCheckpoint(run, group, { feed: scoped, state: 'open', cursor: null }));
     }
   }
   return checkpoints;
 }
 
-/** @throws {TrueupError} `E_USAGE`, `E_RECORD_VALUE` when a key is not one of the stream's */
-function boundsOf({ sourcePlan: { shape } }: PlannedStream, { from, to }: BackfillScope): KeyBounds {
-  const texts = (key: string): string[] => keyFromText(shape, key).map((cell, index) => cellToText(shape.fields[shape.key[index] ?? -1]?.type ?? 'unknown', cell) ?? '');
+/** @throws {TrueupError} `E_USAGE` when a bound is no key of the stream */
+function boundsOf({ name, sourcePlan: { shape } }: PlannedStream, { from, to }: BackfillScope): KeyBounds {
+  const texts = (key: string): string[] => {
+    try {
+      return keyFromText(shape, key).map((cell, index) => cellToText(shape.fields[shape.key[index] ?? -1]?.type ?? 'unknown', cell) ?? '');
+    } catch (cause) {
+      throw new TrueupError('E_USAGE', `a bound of the backfill is no key of stream '${name}': ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    }
+  };
   return { ...(from === undefined ? {} : { from: texts(from) }), ...(to === undefined ? {} : { to: texts(to) }) };
 }
 

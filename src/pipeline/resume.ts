@@ -1,7 +1,8 @@
 import { TrueupError } from '../errors.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
+import { LIMITED, isLimited, scopeMark } from './backfill-scope.ts';
+import type { BackfillScope } from './backfill-scope.ts';
 import { beginRefill, dropGroup, groupHash, startFromNow } from './group-life.ts';
-import type { BackfillScope } from './group-life.ts';
 import { groupCheckpoints } from './job-run.ts';
 import type { Group, JobRun } from './job-run.ts';
 import { lifeState } from './stream-life.ts';
@@ -28,7 +29,7 @@ export async function prepareGroup(run: JobRun, group: Group, options: ResumeOpt
   await refuseOtherSource(run, group, changes);
   if (group.streams.some(({ planned }) => planned.targetPlan.creates)) return onTargetLost(run, group);
   if (changes.planHash !== groupHash(group)) return onPlanChange(run, group, state, options);
-  if (options.backfill !== null) await onBackfill(run, group, state, options.backfill);
+  if (options.backfill !== null) await onBackfill(run, group, checkpoints, options.backfill);
 }
 
 async function refuseOtherSource(run: JobRun, group: Group, changes: Checkpoint): Promise<void> {
@@ -47,7 +48,8 @@ async function onTargetLost(run: JobRun, group: Group): Promise<void> {
 }
 
 async function onPlanChange(run: JobRun, group: Group, state: string, options: ResumeOptions): Promise<void> {
-  if (options.backfill !== null) {
+  // A backfill of the whole stream says what is meant; a limited one would leave the rest as the old plan wrote it.
+  if (options.backfill !== null && !isLimited(options.backfill)) {
     if (state === 'loading') return dropGroup(run, group);
     return beginRefill(run, group, options.backfill);
   }
@@ -61,9 +63,16 @@ async function onPlanChange(run: JobRun, group: Group, state: string, options: R
   }
 }
 
-async function onBackfill(run: JobRun, group: Group, state: string, backfill: BackfillScope & { readonly restart: boolean }): Promise<void> {
-  if (state === 'loading') return backfill.restart ? dropGroup(run, group) : undefined;
-  if (state === 'following' || backfill.restart) await beginRefill(run, group, backfill);
+async function onBackfill(run: JobRun, group: Group, checkpoints: readonly Checkpoint[], backfill: BackfillScope & { readonly restart: boolean }): Promise<void> {
+  // The first load reads everything anyway, and goes on where it stopped.
+  if (lifeState(checkpoints) === 'loading') return backfill.restart && !isLimited(backfill) ? dropGroup(run, group) : undefined;
+  if (backfill.restart) return beginRefill(run, group, backfill);
+  const unfinished = checkpoints.filter((one) => one.feed.kind === 'backfill' && one.state !== 'done');
+  const mark = scopeMark(backfill);
+  const isSame = ({ feed }: Checkpoint): boolean => (mark === '' ? !LIMITED.test(feed.id) : feed.id.endsWith(mark));
+  if (unfinished.some(isSame)) return;
+  // Whatever else was begun is finished too, but for what the whole stream covers anyway.
+  await beginRefill(run, group, backfill, isLimited(backfill) ? unfinished : []);
 }
 
 export function groupText(group: Group): string {

@@ -1,6 +1,6 @@
 import { TrueupError, faultOf, isTrueupError } from '../errors.ts';
+import type { BackfillScope } from './backfill-scope.ts';
 import { dropGroup, liveGroup } from './group-life.ts';
-import type { BackfillScope } from './group-life.ts';
 import { hydrateKeys } from './hydrate-letters.ts';
 import type { Group, JobRun, StreamState } from './job-run.ts';
 import { prepareGroup } from './resume.ts';
@@ -36,7 +36,7 @@ async function liveOrReload(run: JobRun, group: Group, scope: BackfillScope): Pr
     if (!isTrueupError(error) || error.code !== 'E_POSITION_LOST' || run.context.job.onLostPosition !== 'rebackfill') throw error;
     run.context.log.warn({ job: run.context.job.name, streams: group.feed.streams }, 'the position is lost in the source: loading again');
     await dropGroup(run, group);
-    await liveGroup(run, group, scope);
+    await liveGroup(run, group);
   }
 }
 
