@@ -99,7 +99,10 @@ export interface CheckpointChangeReport {
 export interface App {
   readonly config: ResolvedConfig;
   discover(connection: string, signal: AbortSignal): Promise<StreamInfo[]>;
-  plan(options: { readonly jobs: readonly string[]; readonly apply?: boolean; readonly sample?: number }, signal: AbortSignal): Promise<PlanReport>;
+  plan(
+    options: { readonly jobs: readonly string[]; readonly apply?: boolean; readonly sample?: number },
+    signal: AbortSignal,
+  ): Promise<PlanReport>;
   run(options: RunOptions, signals: RunSignals): Promise<RunReport>;
   backfill(options: BackfillOptions, signals: RunSignals): Promise<RunReport>;
   /** Runs the scheduler until `stop`. Resolves once every run has ended at a checkpoint. */
@@ -109,8 +112,14 @@ export interface App {
   changeCheckpoint(change: CheckpointChange, signal: AbortSignal): Promise<CheckpointChangeReport>;
   letters(filter: { readonly job?: string; readonly stream?: string }, signal: AbortSignal): Promise<Letter[]>;
   /** Reads the records of these letters again and writes them. `keys` empty: all. */
-  replayLetters(options: { readonly job: string; readonly stream?: string; readonly keys: readonly string[] }, signals: RunSignals): Promise<RunReport>;
-  dropLetters(options: { readonly job: string; readonly stream?: string; readonly keys: readonly string[] }, signal: AbortSignal): Promise<number>;
+  replayLetters(
+    options: { readonly job: string; readonly stream?: string; readonly keys: readonly string[] },
+    signals: RunSignals,
+  ): Promise<RunReport>;
+  dropLetters(
+    options: { readonly job: string; readonly stream?: string; readonly keys: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -131,7 +140,7 @@ export async function openApp(options: AppOptions): Promise<App> {
   const { config, diagnostics } = loaded;
   if (config === null) {
     const [first] = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
-    throw new TrueupError(first?.code ?? 'E_CONFIG_INVALID', `${first?.message ?? 'the config cannot be used'}`, { diagnostics });
+    throw new TrueupError(first?.code ?? 'E_CONFIG_INVALID', first?.message ?? 'the config cannot be used', { diagnostics });
   }
   const connectors = new Map<string, Connector>();
   for (const connection of config.connections.values()) {
@@ -145,7 +154,10 @@ export async function openApp(options: AppOptions): Promise<App> {
 /** Runs the cases of mappings. Connects to nothing. `files`: mapping or case files; none: all that the config uses. */
 export function testMappings(options: AppOptions, files: readonly string[]): Promise<MappingTestReport> {
   const { cwd, env, configFile } = options;
-  return testMappingFiles({ cwd, env, ...(configFile === undefined ? {} : { configFile }), loadConnector: createConnectorLoader(builtIn) }, files);
+  return testMappingFiles(
+    { cwd, env, ...(configFile === undefined ? {} : { configFile }), loadConnector: createConnectorLoader(builtIn) },
+    files,
+  );
 }
 
 interface Parts {
@@ -200,23 +212,44 @@ function createApp(parts: Parts): App {
     const report = await runJob(contextOf(name), { ...request, run });
     // Told even when the run was aborted: its end is part of the history.
     const late = AbortSignal.timeout(10_000);
-    await state.runs.save({ ...record, endedAt: new Date().toISOString(), status: report.status, exitCode: report.exitCode, report: toJson(report) }, late);
+    await state.runs.save(
+      { ...record, endedAt: new Date().toISOString(), status: report.status, exitCode: report.exitCode, report: toJson(report) },
+      late,
+    );
     await state.runs.prune(config.keepRuns, late);
     return report;
   };
 
-  const runAll = async (command: RunReport['command'], names: readonly string[], request: (job: Job) => Omit<JobRequest, 'run'>): Promise<RunReport> => {
+  const runAll = async (
+    command: RunReport['command'],
+    names: readonly string[],
+    request: (job: Job) => Omit<JobRequest, 'run'>,
+  ): Promise<RunReport> => {
     const run = runId();
     const startedAt = Date.now();
-    const queue = new PQueue({ concurrency: names.some((name) => request(jobNamed(config, name)).follow) ? Number.POSITIVE_INFINITY : JOBS_AT_ONCE });
+    const queue = new PQueue({
+      concurrency: names.some((name) => request(jobNamed(config, name)).follow) ? Number.POSITIVE_INFINITY : JOBS_AT_ONCE,
+    });
     const jobs = await Promise.all(names.map((name) => queue.add(() => runOne(command, name, request(jobNamed(config, name)), run))));
     const exitCode = combineExitCodes(jobs.map((job) => job.exitCode));
     const endedAt = Date.now();
     const stopped = exitCode === 0 && jobs.some((job) => job.status === 'stopped');
-    return { command, run, status: stopped ? 'stopped' : statusOf(exitCode), exitCode, startedAt: new Date(startedAt).toISOString(), endedAt: new Date(endedAt).toISOString(), durationMs: endedAt - startedAt, jobs };
+    return {
+      command,
+      run,
+      status: stopped ? 'stopped' : statusOf(exitCode),
+      exitCode,
+      startedAt: new Date(startedAt).toISOString(),
+      endedAt: new Date(endedAt).toISOString(),
+      durationMs: endedAt - startedAt,
+      jobs,
+    };
   };
 
-  const requestOf = (job: Job, more: { readonly signals: RunSignals; readonly streams?: readonly string[]; readonly follow?: boolean } & Partial<ResumeOptions>): Omit<JobRequest, 'run'> => ({
+  const requestOf = (
+    job: Job,
+    more: { readonly signals: RunSignals; readonly streams?: readonly string[]; readonly follow?: boolean } & Partial<ResumeOptions>,
+  ): Omit<JobRequest, 'run'> => ({
     signals: more.signals,
     streams: more.streams ?? [],
     follow: more.follow ?? false,
@@ -235,7 +268,8 @@ function createApp(parts: Parts): App {
         const plan = await planJob(context, signal);
         codes.push(planExitCode(plan));
         const samples = new Map<string, readonly Json[]>();
-        if (sample > 0 && planExitCode(plan) === 0) for (const stream of plan.streams) samples.set(stream.name, await sampleStream(context, stream, sample, signal));
+        if (sample > 0 && planExitCode(plan) === 0)
+          for (const stream of plan.streams) samples.set(stream.name, await sampleStream(context, stream, sample, signal));
         if (apply) {
           refuseProblems(plan);
           // Asked for by name, so `ddl: manual` is no objection.
@@ -265,14 +299,27 @@ function createApp(parts: Parts): App {
 
     backfill({ job, streams, restart = false, ...scope }, signals) {
       const entries = jobNamed(config, job).streams;
-      if ((scope.from !== undefined || scope.to !== undefined || scope.where !== undefined) && (streams ?? []).length !== 1 && entries.length !== 1)
-        throw new TrueupError('E_USAGE', `job '${job}' has several streams, and --from, --to and --where are meant for one`, { hint: 'Name it with --stream S.' });
-      return runAll('backfill', [job], (of) => requestOf(of, { signals, ...(streams === undefined ? {} : { streams }), backfill: { ...scope, restart } }));
+      if (
+        (scope.from !== undefined || scope.to !== undefined || scope.where !== undefined) &&
+        (streams ?? []).length !== 1 &&
+        entries.length !== 1
+      )
+        throw new TrueupError('E_USAGE', `job '${job}' has several streams, and --from, --to and --where are meant for one`, {
+          hint: 'Name it with --stream S.',
+        });
+      return runAll('backfill', [job], (of) =>
+        requestOf(of, { signals, ...(streams === undefined ? {} : { streams }), backfill: { ...scope, restart } }),
+      );
     },
 
     async start(signals) {
-      const scheduled = [...config.jobs.values()].flatMap((job) => (job.schedule === null ? [] : [{ name: job.name, schedule: job.schedule }]));
-      if (scheduled.length === 0) throw new TrueupError('E_CONFIG_INVALID', 'no job of the config has a schedule', { hint: 'Add `schedule: "*/5 * * * *"` or `schedule: continuous` to a job, or use `trueup run`.' });
+      const scheduled = [...config.jobs.values()].flatMap((job) =>
+        job.schedule === null ? [] : [{ name: job.name, schedule: job.schedule }],
+      );
+      if (scheduled.length === 0)
+        throw new TrueupError('E_CONFIG_INVALID', 'no job of the config has a schedule', {
+          hint: 'Add `schedule: "*/5 * * * *"` or `schedule: continuous` to a job, or use `trueup run`.',
+        });
       const scheduler = createScheduler({
         jobs: scheduled,
         runJob: (name, runSignals, { follow }) => runAll('run', [name], (job) => requestOf(job, { signals: runSignals, follow })),
@@ -293,7 +340,12 @@ function createApp(parts: Parts): App {
           const [lastRun] = await state.runs.list({ job: name, limit: 1 }, signal);
           const { schedule } = jobNamed(config, name);
           const nextRunAt = schedule?.kind === 'cron' ? nextFireTime(schedule.cron, schedule.timezone, new Date()).toISOString() : null;
-          return { job: name, ...(nextRunAt === null ? {} : { nextRunAt }), ...(lastRun === undefined ? {} : { lastRun }), ...(await storedStatus(contextOf(name), signal)) };
+          return {
+            job: name,
+            ...(nextRunAt === null ? {} : { nextRunAt }),
+            ...(lastRun === undefined ? {} : { lastRun }),
+            ...(await storedStatus(contextOf(name), signal)),
+          };
         }),
       );
     },
@@ -301,17 +353,23 @@ function createApp(parts: Parts): App {
     checkpoints: (job, signal) => checkpointStore(contextOf(job)).list(job, signal),
 
     async changeCheckpoint({ job, feed, action }, signal) {
-      return { job, ...(await changeCheckpoint(contextOf(job), { run: runId(), action, ...(feed === undefined ? {} : { feed }) }, signal)) };
+      return {
+        job,
+        ...(await changeCheckpoint(contextOf(job), { run: runId(), action, ...(feed === undefined ? {} : { feed }) }, signal)),
+      };
     },
 
     async letters({ job, stream }, signal) {
       const names = job === undefined ? [...config.jobs.keys()] : [jobNamed(config, job).name];
       const stores = new Map(names.map((name) => [name, checkpointStore(contextOf(name))]));
-      const lists = await Promise.all([...stores].map(([name, store]) => store.letters({ job: name, ...(stream === undefined ? {} : { stream }) }, signal)));
+      const lists = await Promise.all(
+        [...stores].map(([name, store]) => store.letters({ job: name, ...(stream === undefined ? {} : { stream }) }, signal)),
+      );
       return lists.flat();
     },
 
-    replayLetters: (choice, signals) => runAll('replay', [choice.job], (job) => ({ ...requestOf(job, { signals }), work: replayLetters(choice) })),
+    replayLetters: (choice, signals) =>
+      runAll('replay', [choice.job], (job) => ({ ...requestOf(job, { signals }), work: replayLetters(choice) })),
     dropLetters: (choice, signal) => dropLetters(contextOf(choice.job), choice, runId(), signal),
 
     async close() {
@@ -335,7 +393,8 @@ function createConnections({ config, connectors, options }: Parts): Connections 
   const connector = (name: string): Connector => connectors.get(name) as Connector;
   const connection = (name: string): Connection => {
     const found = config.connections.get(name);
-    if (found === undefined) throw new TrueupError('E_USAGE', `there is no connection '${name}'. Connections: ${[...config.connections.keys()].join(', ')}`);
+    if (found === undefined)
+      throw new TrueupError('E_USAGE', `there is no connection '${name}'. Connections: ${[...config.connections.keys()].join(', ')}`);
     return found;
   };
   const context = (name: string): ConnectorContext => ({ connection: name, log: options.log, baseDir: config.baseDir });
@@ -343,13 +402,15 @@ function createConnections({ config, connectors, options }: Parts): Connections 
     connector,
     source(name) {
       const opened = sources.get(name) ?? connector(connection(name).name).openSource?.(connection(name).options, context(name));
-      if (opened === undefined) throw new TrueupError('E_CONFIG_INVALID', `connection '${name}': connector '${connector(name).name}' cannot be a source`);
+      if (opened === undefined)
+        throw new TrueupError('E_CONFIG_INVALID', `connection '${name}': connector '${connector(name).name}' cannot be a source`);
       sources.set(name, opened);
       return opened;
     },
     target(name) {
       const opened = targets.get(name) ?? connector(connection(name).name).openTarget?.(connection(name).options, context(name));
-      if (opened === undefined) throw new TrueupError('E_CONFIG_INVALID', `connection '${name}': connector '${connector(name).name}' cannot be a target`);
+      if (opened === undefined)
+        throw new TrueupError('E_CONFIG_INVALID', `connection '${name}': connector '${connector(name).name}' cannot be a target`);
       targets.set(name, opened);
       return opened;
     },

@@ -13,7 +13,18 @@
  * - `stopped`: a person or a signal asked for it; no failure.
  * - `bug`: a fault in trueup itself.
  */
-export type Fault = 'config' | 'record' | 'order' | 'environment' | 'unreachable' | 'access' | 'plan' | 'limit' | 'fenced' | 'stopped' | 'bug';
+export type Fault =
+  | 'config'
+  | 'record'
+  | 'order'
+  | 'environment'
+  | 'unreachable'
+  | 'access'
+  | 'plan'
+  | 'limit'
+  | 'fenced'
+  | 'stopped'
+  | 'bug';
 
 interface CodeEntry {
   readonly fault: Fault;
@@ -28,49 +39,202 @@ interface CodeEntry {
  * Faults are told apart by code, never by message text.
  */
 export const ERROR_CODES = {
-  E_CONFIG_INVALID: { fault: 'config', cause: 'The config holds something that cannot be meant as it stands.', remedy: 'Correct the named line; `trueup validate` lists every problem at once.' },
-  E_CONFIG_NOT_FOUND: { fault: 'config', cause: 'There is no config file where one was looked for.', remedy: 'Run `trueup init`, change into the folder of the config, or name the file with `--config FILE`.' },
-  E_CONFIG_SECRET: { fault: 'config', cause: 'A `${NAME}` or `${file:PATH}` in the config has no value.', remedy: 'Set the environment variable or make the file readable; write `$${` for a literal `${`.' },
-  E_CONNECTOR_UNKNOWN: { fault: 'config', cause: 'No connector of this name can be found, or what was found is none.', remedy: 'Use a known name, a path that begins with `./`, or the name of an installed npm package that exports a connector.' },
-  E_MAPPING_INVALID: { fault: 'config', cause: 'A mapping holds something that cannot be meant as it stands, or names a field that the stream does not have.', remedy: 'Correct the named line; `trueup discover <connection>` shows the fields.' },
-  E_MAPPING_KEY: { fault: 'config', cause: 'The key of the target cannot be computed from the key of the source alone.', remedy: 'Map each key field of the target from key fields of the source, or name another `key`.' },
-  E_MAPPING_TYPE: { fault: 'config', cause: 'An expression or conversion does not fit the types of its fields.', remedy: 'Convert explicitly (`type:`, `string(x)`), or declare what may be lost with `onLoss`.' },
-  E_STREAM_UNKNOWN: { fault: 'config', cause: 'The config names a stream, table or column that the source does not have.', remedy: 'Check the spelling and the schema; `trueup discover <connection>` lists what there is.' },
-  E_STREAM_KEY: { fault: 'config', cause: 'The stream has no key, so its rows cannot be told apart in the target.', remedy: 'Add a primary key or a unique index on NOT NULL columns, or name unique columns with `key: [...]`.' },
-  E_CHANGES_UNSUPPORTED: { fault: 'config', cause: 'The source cannot deliver changes of this stream by this method.', remedy: 'Choose one of the methods that `trueup discover <connection>` lists for the stream.' },
+  E_CONFIG_INVALID: {
+    fault: 'config',
+    cause: 'The config holds something that cannot be meant as it stands.',
+    remedy: 'Correct the named line; `trueup validate` lists every problem at once.',
+  },
+  E_CONFIG_NOT_FOUND: {
+    fault: 'config',
+    cause: 'There is no config file where one was looked for.',
+    remedy: 'Run `trueup init`, change into the folder of the config, or name the file with `--config FILE`.',
+  },
+  E_CONFIG_SECRET: {
+    fault: 'config',
+    cause: 'A `${NAME}` or `${file:PATH}` in the config has no value.',
+    remedy: 'Set the environment variable or make the file readable; write `$${` for a literal `${`.',
+  },
+  E_CONNECTOR_UNKNOWN: {
+    fault: 'config',
+    cause: 'No connector of this name can be found, or what was found is none.',
+    remedy: 'Use a known name, a path that begins with `./`, or the name of an installed npm package that exports a connector.',
+  },
+  E_MAPPING_INVALID: {
+    fault: 'config',
+    cause: 'A mapping holds something that cannot be meant as it stands, or names a field that the stream does not have.',
+    remedy: 'Correct the named line; `trueup discover <connection>` shows the fields.',
+  },
+  E_MAPPING_KEY: {
+    fault: 'config',
+    cause: 'The key of the target cannot be computed from the key of the source alone.',
+    remedy: 'Map each key field of the target from key fields of the source, or name another `key`.',
+  },
+  E_MAPPING_TYPE: {
+    fault: 'config',
+    cause: 'An expression or conversion does not fit the types of its fields.',
+    remedy: 'Convert explicitly (`type:`, `string(x)`), or declare what may be lost with `onLoss`.',
+  },
+  E_STREAM_UNKNOWN: {
+    fault: 'config',
+    cause: 'The config names a stream, table or column that the source does not have.',
+    remedy: 'Check the spelling and the schema; `trueup discover <connection>` lists what there is.',
+  },
+  E_STREAM_KEY: {
+    fault: 'config',
+    cause: 'The stream has no key, so its rows cannot be told apart in the target.',
+    remedy: 'Add a primary key or a unique index on NOT NULL columns, or name unique columns with `key: [...]`.',
+  },
+  E_CHANGES_UNSUPPORTED: {
+    fault: 'config',
+    cause: 'The source cannot deliver changes of this stream by this method.',
+    remedy: 'Choose one of the methods that `trueup discover <connection>` lists for the stream.',
+  },
   E_USAGE: { fault: 'config', cause: 'The command line is not understood.', remedy: 'See `trueup <command> --help`.' },
 
-  E_RECORD_VALUE: { fault: 'record', cause: 'A value does not fit the type or the constraints of its place in the target.', remedy: 'Correct the row in the source and run again, or map the field with a conversion or `onLoss`.' },
-  E_RECORD_LOSS: { fault: 'record', cause: 'A value cannot be carried exactly and no policy allows the loss.', remedy: 'Declare `onLoss: text | truncate | null` on the field, or change the type of the target column.' },
-  E_RECORD_UNREADABLE: { fault: 'record', cause: 'The source delivered a record that cannot be read as its stream declares.', remedy: 'Correct the record in the source, or the declared fields of the stream.' },
-  E_RECORD_TOO_LARGE: { fault: 'record', cause: 'A record is larger than `maxRecordBytes` or than the target can store.', remedy: 'Raise `maxRecordBytes`, or drop the large field in the mapping.' },
-  E_RECORD_EXPRESSION: { fault: 'record', cause: 'An expression of the mapping failed on this record.', remedy: 'Guard the expression against such values, for example with a condition.' },
-  E_RECORD_ORDER: { fault: 'order', cause: 'The record refers to one that the target does not have yet.', remedy: 'Nothing, if the parent arrives: the record is tried again after its parents. Else sync the parent stream in the same job.' },
-  E_RECORD_MISSING: { fault: 'order', cause: 'A partial change arrived for a record that the target does not have.', remedy: 'Nothing: the record is read again from the source.' },
+  E_RECORD_VALUE: {
+    fault: 'record',
+    cause: 'A value does not fit the type or the constraints of its place in the target.',
+    remedy: 'Correct the row in the source and run again, or map the field with a conversion or `onLoss`.',
+  },
+  E_RECORD_LOSS: {
+    fault: 'record',
+    cause: 'A value cannot be carried exactly and no policy allows the loss.',
+    remedy: 'Declare `onLoss: text | truncate | null` on the field, or change the type of the target column.',
+  },
+  E_RECORD_UNREADABLE: {
+    fault: 'record',
+    cause: 'The source delivered a record that cannot be read as its stream declares.',
+    remedy: 'Correct the record in the source, or the declared fields of the stream.',
+  },
+  E_RECORD_TOO_LARGE: {
+    fault: 'record',
+    cause: 'A record is larger than `maxRecordBytes` or than the target can store.',
+    remedy: 'Raise `maxRecordBytes`, or drop the large field in the mapping.',
+  },
+  E_RECORD_EXPRESSION: {
+    fault: 'record',
+    cause: 'An expression of the mapping failed on this record.',
+    remedy: 'Guard the expression against such values, for example with a condition.',
+  },
+  E_RECORD_ORDER: {
+    fault: 'order',
+    cause: 'The record refers to one that the target does not have yet.',
+    remedy: 'Nothing, if the parent arrives: the record is tried again after its parents. Else sync the parent stream in the same job.',
+  },
+  E_RECORD_MISSING: {
+    fault: 'order',
+    cause: 'A partial change arrived for a record that the target does not have.',
+    remedy: 'Nothing: the record is read again from the source.',
+  },
 
-  E_UNREACHABLE: { fault: 'unreachable', cause: 'A connection cannot be made: nobody answers at the address.', remedy: 'Check host, port, TLS and firewall, and that the server is up.' },
-  E_CONNECTION_LOST: { fault: 'environment', cause: 'A connection broke or went silent in the middle of the work.', remedy: 'Nothing, if it passes: the feed is retried from its last checkpoint.' },
-  E_BUSY: { fault: 'environment', cause: 'The server refused for a passing reason: deadlock, serialization failure, lock timeout, too many connections, shutdown.', remedy: 'Nothing, if it passes: the feed is retried from its last checkpoint.' },
-  E_RESOURCES: { fault: 'environment', cause: 'The server has run out of disk, memory or another resource.', remedy: 'Free the resource; the next run resumes from the last checkpoint.' },
-  E_TIMEOUT: { fault: 'environment', cause: 'An operation took longer than its limit.', remedy: 'Look for locks and load on the server; raise the limit if the operation is rightly slow.' },
-  E_ACCESS: { fault: 'access', cause: 'The server refuses the credentials or the role lacks a privilege.', remedy: 'Check user, password and database, and grant what the message names.' },
-  E_STATE: { fault: 'access', cause: 'The state file cannot be used: it is not writable, is damaged, or belongs to a newer trueup or another program.', remedy: 'Do what the message says, or name another file with `state:` in the config.' },
-  E_PLAN_CHANGED: { fault: 'plan', cause: 'A table or column that the plan relies on was dropped, renamed or retyped.', remedy: 'Run `trueup plan` to see the difference, then correct the mapping or allow the drift.' },
+  E_UNREACHABLE: {
+    fault: 'unreachable',
+    cause: 'A connection cannot be made: nobody answers at the address.',
+    remedy: 'Check host, port, TLS and firewall, and that the server is up.',
+  },
+  E_CONNECTION_LOST: {
+    fault: 'environment',
+    cause: 'A connection broke or went silent in the middle of the work.',
+    remedy: 'Nothing, if it passes: the feed is retried from its last checkpoint.',
+  },
+  E_BUSY: {
+    fault: 'environment',
+    cause: 'The server refused for a passing reason: deadlock, serialization failure, lock timeout, too many connections, shutdown.',
+    remedy: 'Nothing, if it passes: the feed is retried from its last checkpoint.',
+  },
+  E_RESOURCES: {
+    fault: 'environment',
+    cause: 'The server has run out of disk, memory or another resource.',
+    remedy: 'Free the resource; the next run resumes from the last checkpoint.',
+  },
+  E_TIMEOUT: {
+    fault: 'environment',
+    cause: 'An operation took longer than its limit.',
+    remedy: 'Look for locks and load on the server; raise the limit if the operation is rightly slow.',
+  },
+  E_ACCESS: {
+    fault: 'access',
+    cause: 'The server refuses the credentials or the role lacks a privilege.',
+    remedy: 'Check user, password and database, and grant what the message names.',
+  },
+  E_STATE: {
+    fault: 'access',
+    cause: 'The state file cannot be used: it is not writable, is damaged, or belongs to a newer trueup or another program.',
+    remedy: 'Do what the message says, or name another file with `state:` in the config.',
+  },
+  E_PLAN_CHANGED: {
+    fault: 'plan',
+    cause: 'A table or column that the plan relies on was dropped, renamed or retyped.',
+    remedy: 'Run `trueup plan` to see the difference, then correct the mapping or allow the drift.',
+  },
 
-  E_DDL_MANUAL: { fault: 'limit', cause: 'The target lacks something and `ddl: manual` forbids creating it.', remedy: 'Run the printed statements, then run again.' },
-  E_DRIFT: { fault: 'limit', cause: 'The fields of a stream changed in a way that its drift policy does not allow.', remedy: 'Change the target by hand, or allow it with `drift: { add: evolve, drop: keep, retype: widen }`.' },
-  E_LETTERS: { fault: 'limit', cause: 'More records became dead letters than `deadLetters` allows.', remedy: 'Look at `trueup dead-letters list`; correct the cause, or raise `stopAfter` or `stopShare`.' },
-  E_REQUIRE: { fault: 'limit', cause: 'The guarantee of a stream is weaker than the job requires.', remedy: 'Choose another change method, or relax `require`.' },
-  E_PLAN_HASH: { fault: 'limit', cause: 'Mapping, key, change method or filter changed since the checkpoint was written.', remedy: 'Say what is meant with `--on-change rebackfill` or `--on-change from-now`, or set `onChange` on the job.' },
-  E_SOURCE_CHANGED: { fault: 'limit', cause: 'The source is another database than the one that the checkpoint belongs to.', remedy: 'Correct the connection, or start over with `trueup backfill <job> --restart`.' },
-  E_POSITION_LOST: { fault: 'limit', cause: 'The source can no longer deliver from the checkpoint on.', remedy: 'Set `onLostPosition: rebackfill`, or run `trueup backfill <job> --restart`.' },
-  E_TARGET_LOST: { fault: 'limit', cause: 'The checkpoint says that records were written, but the target that held them is gone.', remedy: 'Restore the target, or load it again with `trueup run <job> --stream S --full`; `onLostPosition: rebackfill` does so by itself.' },
-  E_DELETES: { fault: 'limit', cause: 'More records would be deleted than the safety share allows. Nothing was deleted.', remedy: 'Check that the source is whole; raise `maxShare` if the deletes are meant.' },
+  E_DDL_MANUAL: {
+    fault: 'limit',
+    cause: 'The target lacks something and `ddl: manual` forbids creating it.',
+    remedy: 'Run the printed statements, then run again.',
+  },
+  E_DRIFT: {
+    fault: 'limit',
+    cause: 'The fields of a stream changed in a way that its drift policy does not allow.',
+    remedy: 'Change the target by hand, or allow it with `drift: { add: evolve, drop: keep, retype: widen }`.',
+  },
+  E_LETTERS: {
+    fault: 'limit',
+    cause: 'More records became dead letters than `deadLetters` allows.',
+    remedy: 'Look at `trueup dead-letters list`; correct the cause, or raise `stopAfter` or `stopShare`.',
+  },
+  E_REQUIRE: {
+    fault: 'limit',
+    cause: 'The guarantee of a stream is weaker than the job requires.',
+    remedy: 'Choose another change method, or relax `require`.',
+  },
+  E_PLAN_HASH: {
+    fault: 'limit',
+    cause: 'Mapping, key, change method or filter changed since the checkpoint was written.',
+    remedy: 'Say what is meant with `--on-change rebackfill` or `--on-change from-now`, or set `onChange` on the job.',
+  },
+  E_SOURCE_CHANGED: {
+    fault: 'limit',
+    cause: 'The source is another database than the one that the checkpoint belongs to.',
+    remedy: 'Correct the connection, or start over with `trueup backfill <job> --restart`.',
+  },
+  E_POSITION_LOST: {
+    fault: 'limit',
+    cause: 'The source can no longer deliver from the checkpoint on.',
+    remedy: 'Set `onLostPosition: rebackfill`, or run `trueup backfill <job> --restart`.',
+  },
+  E_TARGET_LOST: {
+    fault: 'limit',
+    cause: 'The checkpoint says that records were written, but the target that held them is gone.',
+    remedy:
+      'Restore the target, or load it again with `trueup run <job> --stream S --full`; `onLostPosition: rebackfill` does so by itself.',
+  },
+  E_DELETES: {
+    fault: 'limit',
+    cause: 'More records would be deleted than the safety share allows. Nothing was deleted.',
+    remedy: 'Check that the source is whole; raise `maxShare` if the deletes are meant.',
+  },
 
-  E_OWNED: { fault: 'fenced', cause: 'Another run owns the job.', remedy: 'Wait for it to end; a dead owner is taken over as soon as its lease has run out.' },
-  E_FENCED: { fault: 'fenced', cause: 'Another run took the job over; nothing of this run was written after that.', remedy: 'Nothing: the other run goes on from the last checkpoint.' },
-  E_STOPPED: { fault: 'stopped', cause: 'A signal or a time limit asked the run to stop.', remedy: 'Run again to go on from the last checkpoint.' },
-  E_BUG: { fault: 'bug', cause: 'trueup did something that it should never do.', remedy: 'Please report it with the command, the version and the stack trace of `--log-level debug`.' },
+  E_OWNED: {
+    fault: 'fenced',
+    cause: 'Another run owns the job.',
+    remedy: 'Wait for it to end; a dead owner is taken over as soon as its lease has run out.',
+  },
+  E_FENCED: {
+    fault: 'fenced',
+    cause: 'Another run took the job over; nothing of this run was written after that.',
+    remedy: 'Nothing: the other run goes on from the last checkpoint.',
+  },
+  E_STOPPED: {
+    fault: 'stopped',
+    cause: 'A signal or a time limit asked the run to stop.',
+    remedy: 'Run again to go on from the last checkpoint.',
+  },
+  E_BUG: {
+    fault: 'bug',
+    cause: 'trueup did something that it should never do.',
+    remedy: 'Please report it with the command, the version and the stack trace of `--log-level debug`.',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -70,8 +70,7 @@ function tooLong(cell: Cell, max: number): LimitLoss | null {
 
 function beyondScale(cell: Cell, scale: number): LimitLoss | null {
   const [, sign, whole, fraction = ''] = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(cell as string) ?? [];
-  if (whole === undefined)
-    return /^[+-]?(nan|inf(inity)?)$/i.test(cell as string) ? null : { loss: 'the number is not in plain notation' };
+  if (whole === undefined) return /^[+-]?(nan|inf(inity)?)$/i.test(cell as string) ? null : { loss: 'the number is not in plain notation' };
   if (scale >= 0) {
     if (/^0*$/.test(fraction.slice(scale))) return null;
     return {

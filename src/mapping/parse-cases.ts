@@ -63,12 +63,10 @@ export const caseFileSchema = z
             description:
               'The cells of the record: text in canonical form, or JSON. Fields that are left out are NULL, in a patch or delete absent.',
           }),
-          expect: z
-            .union([z.enum(['filtered', 'delete', 'look-up']), z.string().regex(/^E_[A-Z_]+$/), record])
-            .meta({
-              description:
-                'The mapped record (fields that are left out must be NULL), or `filtered`, `delete`, `look-up`, or the code of a fault.',
-            }),
+          expect: z.union([z.enum(['filtered', 'delete', 'look-up']), z.string().regex(/^E_[A-Z_]+$/), record]).meta({
+            description:
+              'The mapped record (fields that are left out must be NULL), or `filtered`, `delete`, `look-up`, or the code of a fault.',
+          }),
         }),
       )
       .min(1),

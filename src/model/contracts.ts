@@ -295,9 +295,17 @@ export interface Target {
    * `owner` is what commits are fenced by. `streams` are those of `plan`, applied. `checkpoints: false`: they are kept elsewhere, the lane writes
    * rows only and ignores what `commit` says of checkpoints and letters.
    */
-  openLane(open: { readonly owner: Owner; readonly streams: readonly TargetStream[]; readonly checkpoints: boolean }, signal: AbortSignal): Promise<Lane>;
+  openLane(
+    open: { readonly owner: Owner; readonly streams: readonly TargetStream[]; readonly checkpoints: boolean },
+    signal: AbortSignal,
+  ): Promise<Lane>;
   /** Every record of a stream, in any order, as upserts with the shape of the fields asked for. */
   scan?(request: ScanRequest): AsyncIterable<Batch>;
-  fetchBy?(stream: TargetStream, fields: readonly string[], values: readonly (readonly Cell[])[], signal: AbortSignal): AsyncIterable<Batch>;
+  fetchBy?(
+    stream: TargetStream,
+    fields: readonly string[],
+    values: readonly (readonly Cell[])[],
+    signal: AbortSignal,
+  ): AsyncIterable<Batch>;
   close(): Promise<void>;
 }

@@ -11,7 +11,13 @@ export interface Job {
   readonly maxRecordBytes: number;
   readonly onLoss: OnLoss;
   readonly timezone: string;
-  readonly require: { readonly lateCommits?: 'delivered' | 'within-lookback'; readonly deletes?: 'delivered' | 'by-compare'; readonly staleWrites?: 'refused' | 'guarded'; readonly fidelity?: 'exact'; readonly delivery?: 'exactly-once-effect' };
+  readonly require: {
+    readonly lateCommits?: 'delivered' | 'within-lookback';
+    readonly deletes?: 'delivered' | 'by-compare';
+    readonly staleWrites?: 'refused' | 'guarded';
+    readonly fidelity?: 'exact';
+    readonly delivery?: 'exactly-once-effect';
+  };
   readonly retries: { readonly attempts: number; readonly maxDelayMs: number };
   readonly deadLetters: { readonly stopAfter: number; readonly stopShare: number };
   readonly checkpoints: 'atomic' | 'beside' | 'state' | null;

@@ -18,7 +18,11 @@ export async function applyPlan(context: JobContext, plan: JobPlan, signal: Abor
   const missing = [...plan.source.streams, ...plan.target.streams].flatMap((stream) => stream.statements);
   if (missing.length === 0) return;
   if (context.job.ddl === 'manual')
-    throw new TrueupError('E_DDL_MANUAL', `job '${context.job.name}': ${missing.length} statement(s) are missing in the target and 'ddl: manual' forbids running them:\n${missing.join(';\n')};`, { statements: missing });
+    throw new TrueupError(
+      'E_DDL_MANUAL',
+      `job '${context.job.name}': ${missing.length} statement(s) are missing in the target and 'ddl: manual' forbids running them:\n${missing.join(';\n')};`,
+      { statements: missing },
+    );
   await context.source.apply?.(plan.source, signal);
   await context.target.apply(plan.target, signal);
 }

@@ -21,14 +21,21 @@ export interface ChangedFeed {
  *
  * @param feed a feed's id, or absent: all of the job
  */
-export async function changeCheckpoint(context: JobContext, change: { readonly run: string; readonly feed?: string; readonly action: CheckpointAction }, signal: AbortSignal): Promise<{ readonly epoch: number; readonly changed: readonly ChangedFeed[] }> {
+export async function changeCheckpoint(
+  context: JobContext,
+  change: { readonly run: string; readonly feed?: string; readonly action: CheckpointAction },
+  signal: AbortSignal,
+): Promise<{ readonly epoch: number; readonly changed: readonly ChangedFeed[] }> {
   const store = checkpointStore(context);
   const { job } = context;
   const all = await store.list(job.name, signal);
   const feeds = change.feed === undefined ? all : all.filter((one) => one.feed.id === change.feed);
   if (feeds.length === 0) throw unknownFeed(job.name, change.feed, all);
   if (change.action.kind === 'set') refuseForeign(context, parseCursor(change.action.cursor));
-  const owner = await store.acquire({ job: job.name, run: change.run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) }, signal);
+  const owner = await store.acquire(
+    { job: job.name, run: change.run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) },
+    signal,
+  );
   try {
     const changed = feeds.map((one) => changeOne(one, change.action, { run: change.run, epoch: owner.epoch }));
     const what: StoreChange = {
@@ -42,7 +49,11 @@ export async function changeCheckpoint(context: JobContext, change: { readonly r
   }
 }
 
-function changeOne(one: Checkpoint, action: CheckpointAction, by: { readonly run: string; readonly epoch: number }): { readonly next: Checkpoint | null; readonly told: ChangedFeed } {
+function changeOne(
+  one: Checkpoint,
+  action: CheckpointAction,
+  by: { readonly run: string; readonly epoch: number },
+): { readonly next: Checkpoint | null; readonly told: ChangedFeed } {
   const told = { feed: one.feed.id, before: one.position.text };
   switch (action.kind) {
     case 'drop':
@@ -55,7 +66,12 @@ function changeOne(one: Checkpoint, action: CheckpointAction, by: { readonly run
     case 'set':
       return {
         next: { ...one, ...by, state: 'open', cursor: parseCursor(action.cursor), position: { text: 'set by hand' } },
-        told: { ...told, after: 'set by hand', effect: 'the next run reads what comes after this cursor; what lies between it and the old one is read again, or skipped when it lies ahead' },
+        told: {
+          ...told,
+          after: 'set by hand',
+          effect:
+            'the next run reads what comes after this cursor; what lies between it and the old one is read again, or skipped when it lies ahead',
+        },
       };
   }
 }
@@ -65,7 +81,10 @@ function refuseForeign({ source }: JobContext, cursor: Json): void {
   try {
     source.explainCursor?.(cursor);
   } catch (cause) {
-    throw new TrueupError('E_USAGE', `the source cannot read this cursor: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, hint: '`trueup checkpoint show` prints the cursor in the form that `set` takes.' });
+    throw new TrueupError('E_USAGE', `the source cannot read this cursor: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+      hint: '`trueup checkpoint show` prints the cursor in the form that `set` takes.',
+    });
   }
 }
 
@@ -73,7 +92,10 @@ function parseCursor(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
-    throw new TrueupError('E_USAGE', `the cursor is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, hint: '`trueup checkpoint show` prints the cursor in the form that `set` takes.' });
+    throw new TrueupError('E_USAGE', `the cursor is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+      hint: '`trueup checkpoint show` prints the cursor in the form that `set` takes.',
+    });
   }
 }
 

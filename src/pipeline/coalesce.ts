@@ -18,10 +18,15 @@ export interface Coalesced {
  *
  * @returns the batches to write in order, the indices of records to look up again, and how many records were folded away
  */
-export function coalesce(batch: MappedBatch): { readonly parts: readonly Coalesced[]; readonly touches: readonly number[]; readonly coalesced: number } {
+export function coalesce(batch: MappedBatch): {
+  readonly parts: readonly Coalesced[];
+  readonly touches: readonly number[];
+  readonly coalesced: number;
+} {
   const { ops, records } = batch;
   if (records.count === 0) return { parts: [], touches: [], coalesced: 0 };
-  if (batch.distinctKeys && (ops === null || !ops.includes(OP.truncate))) return { parts: [{ batch, origin: null }], touches: [], coalesced: 0 };
+  if (batch.distinctKeys && (ops === null || !ops.includes(OP.truncate)))
+    return { parts: [{ batch, origin: null }], touches: [], coalesced: 0 };
   const lastTruncate = ops === null ? -1 : ops.lastIndexOf(OP.truncate);
   const parts: Coalesced[] = [];
   let coalesced = 0;
@@ -66,7 +71,8 @@ function foldKeys(batch: MappedBatch, from: number): Kept {
     out.push(fold?.row ?? row);
   }
   const { ops } = batch;
-  const foldedOps = folded === null || ops === null ? null : Uint8Array.from(indices, (index) => folded.get(index)?.op ?? (ops[index] as number));
+  const foldedOps =
+    folded === null || ops === null ? null : Uint8Array.from(indices, (index) => folded.get(index)?.op ?? (ops[index] as number));
   return { indices, rows: out, touches, ops: foldedOps };
 }
 
@@ -108,7 +114,8 @@ export function keyText(row: Row, key: readonly number[]): string {
 function cellText(cell: Cell): string {
   if (typeof cell === 'string') return cell;
   if (cell instanceof Uint8Array) return Buffer.from(cell).toString('base64');
-  if (typeof cell === 'object' && cell !== null) return JSON.stringify(cell, (_name, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+  if (typeof cell === 'object' && cell !== null)
+    return JSON.stringify(cell, (_name, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
   return String(cell);
 }
 

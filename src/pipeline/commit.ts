@@ -85,7 +85,8 @@ function settleRows(run: FeedRun, result: CommitResult): void {
 
 function checkpointAt(run: FeedRun, cursor: Cursor, position: Position): Checkpoint {
   const size = JSON.stringify(cursor).length;
-  if (size > MAX_CURSOR) throw new TrueupError('E_BUG', `the cursor of feed '${run.feed.id}' is ${size} characters of JSON, the limit is ${MAX_CURSOR}`);
+  if (size > MAX_CURSOR)
+    throw new TrueupError('E_BUG', `the cursor of feed '${run.feed.id}' is ${size} characters of JSON, the limit is ${MAX_CURSOR}`);
   const { checkpoint, owner } = run;
   return { ...checkpoint, state: 'open', cursor, position, run: owner.run, epoch: owner.epoch };
 }

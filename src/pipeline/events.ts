@@ -16,7 +16,15 @@ export type RunEvent =
       /** Of the first load, when the source has an estimate. */
       readonly rowEstimate?: number;
     }
-  | { readonly kind: 'retry'; readonly job: string; readonly stream: string; readonly attempt: number; readonly delayMs: number; readonly code: string; readonly message: string }
+  | {
+      readonly kind: 'retry';
+      readonly job: string;
+      readonly stream: string;
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly code: string;
+      readonly message: string;
+    }
   | { readonly kind: 'held-back'; readonly job: string; readonly stream: string; readonly since: string; readonly by: string }
   | { readonly kind: 'stream-ended'; readonly job: string; readonly stream: string; readonly status: string }
   | { readonly kind: 'job-ended'; readonly job: string; readonly status: string; readonly exitCode: number; readonly report: JobReport };

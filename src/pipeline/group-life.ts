@@ -45,11 +45,16 @@ export function groupHash(group: Group): string {
 async function beginLoad(run: JobRun, group: Group, scope: BackfillScope): Promise<Checkpoint[]> {
   // The changes that follow would pass for the whole stream, and what lies beyond the limits would never arrive.
   if (isLimited(scope))
-    throw new TrueupError('E_USAGE', `'${group.feed.streams.join("', '")}' has not been loaded yet: a part of it can be loaded again only after that`, {
-      hint: 'Run `trueup run` first, or `trueup backfill` without limits. To sync a part for good, use `where` on the stream.',
-    });
+    throw new TrueupError(
+      'E_USAGE',
+      `'${group.feed.streams.join("', '")}' has not been loaded yet: a part of it can be loaded again only after that`,
+      {
+        hint: 'Run `trueup run` first, or `trueup backfill` without limits. To sync a part for good, use `where` on the stream.',
+      },
+    );
   const { source } = run.context;
-  if (source.splitBackfill === undefined) return saveFeeds(run, [await newCheckpoint(run, group, { feed: group.feed, state: 'open', cursor: null })]);
+  if (source.splitBackfill === undefined)
+    return saveFeeds(run, [await newCheckpoint(run, group, { feed: group.feed, state: 'open', cursor: null })]);
   const refs = group.streams.map(({ planned }) => planned.ref);
   const cursor = await source.startCursor(group.feed, refs, run.signals.abort);
   const held = await newCheckpoint(run, group, { feed: group.feed, state: 'held', cursor });
@@ -82,7 +87,11 @@ export async function dropGroup(run: JobRun, group: Group): Promise<void> {
 /** Starts the changes at now, whatever was missed in between. */
 export async function startFromNow(run: JobRun, group: Group): Promise<void> {
   const { source } = run.context;
-  const cursor = await source.startCursor(group.feed, group.streams.map(({ planned }) => planned.ref), run.signals.abort);
+  const cursor = await source.startCursor(
+    group.feed,
+    group.streams.map(({ planned }) => planned.ref),
+    run.signals.abort,
+  );
   await dropGroup(run, group);
   await saveFeeds(run, [await newCheckpoint(run, group, { feed: group.feed, state: 'open', cursor })]);
 }
@@ -108,7 +117,11 @@ function boundsOf({ name, sourcePlan: { shape } }: PlannedStream, { from, to }: 
     try {
       return keyFromText(shape, key).map((cell, index) => cellToText(shape.fields[shape.key[index] ?? -1]?.type ?? 'unknown', cell) ?? '');
     } catch (cause) {
-      throw new TrueupError('E_USAGE', `a bound of the backfill is no key of stream '${name}': ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw new TrueupError(
+        'E_USAGE',
+        `a bound of the backfill is no key of stream '${name}': ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      );
     }
   };
   return { ...(from === undefined ? {} : { from: texts(from) }), ...(to === undefined ? {} : { to: texts(to) }) };
@@ -159,7 +172,11 @@ async function load(run: JobRun, group: Group, checkpoints: readonly Checkpoint[
   const changes = checkpoints.find((one) => one.feed.id === group.feed.id);
   if (changes === undefined) throw new TrueupError('E_BUG', `feed '${group.feed.id}' has no held checkpoint after its load`);
   const dropFeeds = checkpoints.filter((one) => one.feed.kind === 'backfill').map((one) => one.feed.id);
-  await run.store.save(run.owner, { checkpoints: [{ ...changes, state: 'open', run: run.owner.run, epoch: run.owner.epoch }], dropFeeds }, run.signals.abort);
+  await run.store.save(
+    run.owner,
+    { checkpoints: [{ ...changes, state: 'open', run: run.owner.run, epoch: run.owner.epoch }], dropFeeds },
+    run.signals.abort,
+  );
 }
 
 async function readPart(run: JobRun, group: Group, feed: Feed, stop: AbortSignal): Promise<void> {
@@ -180,7 +197,11 @@ async function refill(run: JobRun, group: Group): Promise<void> {
     const checkpoints = await groupCheckpoints(run, group);
     const part = checkpoints.find((one) => one.feed.kind === 'backfill' && one.state !== 'done');
     if (part === undefined) {
-      await run.store.save(run.owner, { dropFeeds: checkpoints.filter((one) => one.feed.kind === 'backfill').map((one) => one.feed.id) }, run.signals.abort);
+      await run.store.save(
+        run.owner,
+        { dropFeeds: checkpoints.filter((one) => one.feed.kind === 'backfill').map((one) => one.feed.id) },
+        run.signals.abort,
+      );
       return;
     }
     if (run.signals.stop.aborted) return;
@@ -218,7 +239,9 @@ async function readChanges(run: JobRun, group: Group, follow: boolean): Promise<
   if (run.signals.stop.aborted) return;
   const heldBack = (await context.source.heldBack?.(group.feed, run.signals.abort)) ?? null;
   for (const stream of group.streams) Object.assign(stream, { caughtUp: true, readFromMs, heldBack });
-  if (heldBack !== null) for (const { planned } of group.streams) context.onEvent({ kind: 'held-back', job: context.job.name, stream: planned.name, ...heldBack });
+  if (heldBack !== null)
+    for (const { planned } of group.streams)
+      context.onEvent({ kind: 'held-back', job: context.job.name, stream: planned.name, ...heldBack });
 }
 
 function fetch(feedRun: FeedRun, until: FetchRequest['until']): ReturnType<FeedRun['context']['source']['fetchChanges']> {
@@ -239,7 +262,11 @@ function fetch(feedRun: FeedRun, until: FetchRequest['until']): ReturnType<FeedR
 }
 
 async function markDone(run: JobRun, checkpoint: Checkpoint): Promise<void> {
-  await run.store.save(run.owner, { checkpoints: [{ ...checkpoint, state: 'done', run: run.owner.run, epoch: run.owner.epoch }] }, run.signals.abort);
+  await run.store.save(
+    run.owner,
+    { checkpoints: [{ ...checkpoint, state: 'done', run: run.owner.run, epoch: run.owner.epoch }] },
+    run.signals.abort,
+  );
 }
 
 function streamsOf(group: Group, feed: Feed): StreamState[] {

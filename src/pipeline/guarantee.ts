@@ -58,7 +58,8 @@ export function unmetRequirements(guarantee: Guarantee, require: Job['require'])
     const wanted = require[member];
     if (wanted === undefined) continue;
     const order: readonly string[] = STRENGTH[member];
-    if (order.indexOf(guarantee[member]) > order.indexOf(wanted)) unmet.push(`${member} is '${guarantee[member]}', required is '${wanted}'`);
+    if (order.indexOf(guarantee[member]) > order.indexOf(wanted))
+      unmet.push(`${member} is '${guarantee[member]}', required is '${wanted}'`);
   }
   return unmet;
 }

@@ -16,7 +16,11 @@ export async function hydrateKeys(run: FeedRun, stream: StreamRun, keys: readonl
     stream.tally.pending.read += some.length;
     run.book.countRead(some.length);
     run.uncommitted = run.uncommitted?.length === 0 ? [] : null;
-    await hydrate(run, stream, some.map((key) => keyFromText(stream.planned.sourcePlan.shape, key)));
+    await hydrate(
+      run,
+      stream,
+      some.map((key) => keyFromText(stream.planned.sourcePlan.shape, key)),
+    );
     await commitFeed(run, null, run.checkpoint.position);
   }
 }

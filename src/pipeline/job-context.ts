@@ -24,7 +24,10 @@ export interface JobContext {
   /** Where checkpoints go when the target does not keep them. */
   readonly state: CheckpointStore;
   /** Which streams the entries stand for. */
-  expand(entries: readonly StreamEntry[], infos: readonly StreamInfo[]): { readonly streams: readonly ExpandedStream[]; readonly diagnostics: readonly Diagnostic[] };
+  expand(
+    entries: readonly StreamEntry[],
+    infos: readonly StreamInfo[],
+  ): { readonly streams: readonly ExpandedStream[]; readonly diagnostics: readonly Diagnostic[] };
   /** Resolves `${NAME}` and `${file:PATH}` in a mapping. */
   secrets(text: string): string;
   readonly process: OwnerProcess;

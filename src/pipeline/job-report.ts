@@ -49,7 +49,10 @@ function exitCodeOfEnd(failure: unknown, signals: RunSignals): number {
 function streamReport(context: JobContext, stream: StreamState, stopped: boolean): StreamReport {
   const { planned, tally, phases } = stream;
   const phase = phases.size === 2 ? 'both' : [...phases][0];
-  const position = { ...(stream.before === null ? {} : { before: stream.before }), ...(stream.after === null ? {} : { after: stream.after }) };
+  const position = {
+    ...(stream.before === null ? {} : { before: stream.before }),
+    ...(stream.after === null ? {} : { after: stream.after }),
+  };
   return {
     stream: planned.name,
     target: planned.target.target,
@@ -71,5 +74,10 @@ function streamReport(context: JobContext, stream: StreamState, stopped: boolean
 export function reportedError(error: unknown): ReportedError {
   if (!isTrueupError(error)) return { code: 'E_BUG', message: error instanceof Error ? error.message : String(error) };
   const { hint, statements } = error.details;
-  return { code: error.code, message: error.message, ...(hint === undefined ? {} : { hint }), ...(statements === undefined ? {} : { statements }) };
+  return {
+    code: error.code,
+    message: error.message,
+    ...(hint === undefined ? {} : { hint }),
+    ...(statements === undefined ? {} : { statements }),
+  };
 }

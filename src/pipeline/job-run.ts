@@ -49,5 +49,9 @@ export interface Group {
 export async function groupCheckpoints(run: JobRun, group: Group): Promise<Checkpoint[]> {
   const names = group.streams.map((stream) => stream.planned.name);
   const all = await run.store.list(run.context.job.name, run.signals.abort);
-  return all.filter((checkpoint) => checkpoint.feed.id === group.feed.id || (checkpoint.feed.kind === 'backfill' && checkpoint.feed.streams.some((name) => names.includes(name))));
+  return all.filter(
+    (checkpoint) =>
+      checkpoint.feed.id === group.feed.id ||
+      (checkpoint.feed.kind === 'backfill' && checkpoint.feed.streams.some((name) => names.includes(name))),
+  );
 }

@@ -60,7 +60,7 @@ export function createLetterBook(job: Job, run: string, existing: readonly Lette
 
   function ofStream(stream: string): Map<string, Letter['kind']> {
     let keys = known.get(stream);
-    if (keys === undefined) known.set(stream, (keys = new Map()));
+    if (keys === undefined) known.set(stream, (keys = new Map<string, Letter['kind']>()));
     return keys;
   }
 
@@ -68,15 +68,22 @@ export function createLetterBook(job: Job, run: string, existing: readonly Lette
     const { stopAfter, stopShare } = job.deadLetters;
     const count = fresh.size + pendingNew;
     if (count > stopAfter)
-      throw new TrueupError('E_LETTERS', `job '${job.name}': more than ${stopAfter} records cannot be written (deadLetters.stopAfter). The run stopped at its last checkpoint`);
+      throw new TrueupError(
+        'E_LETTERS',
+        `job '${job.name}': more than ${stopAfter} records cannot be written (deadLetters.stopAfter). The run stopped at its last checkpoint`,
+      );
     if (read >= SHARE_COUNTS_FROM && count / read > stopShare)
-      throw new TrueupError('E_LETTERS', `job '${job.name}': ${count} of ${read} records cannot be written, more than the share ${stopShare} (deadLetters.stopShare). The run stopped at its last checkpoint`);
+      throw new TrueupError(
+        'E_LETTERS',
+        `job '${job.name}': ${count} of ${read} records cannot be written, more than the share ${stopShare} (deadLetters.stopShare). The run stopped at its last checkpoint`,
+      );
   }
 
   return {
     knows: (stream) => (known.get(stream)?.size ?? 0) > 0,
     has: (stream, key) => known.get(stream)?.has(key) === true,
-    keys: (stream, kind) => [...(known.get(stream) ?? [])].flatMap(([key, is]) => (is === kind && !key.startsWith('position:') ? [key] : [])),
+    keys: (stream, kind) =>
+      [...(known.get(stream) ?? [])].flatMap(([key, is]) => (is === kind && !key.startsWith('position:') ? [key] : [])),
     add(pending, { stream, key, ...fault }) {
       const name = `${stream}\u0000${key}`;
       if (!pending.letters.has(name) && !ofStream(stream).has(key)) pendingNew += 1;

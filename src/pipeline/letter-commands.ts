@@ -16,11 +16,17 @@ export interface LetterChoice {
 
 /** The letters that were meant. A plain value stands for a single key. */
 export async function chooseLetters(context: JobContext, choice: LetterChoice, signal: AbortSignal): Promise<Letter[]> {
-  const all = await checkpointStore(context).letters({ job: choice.job, ...(choice.stream === undefined ? {} : { stream: choice.stream }) }, signal);
+  const all = await checkpointStore(context).letters(
+    { job: choice.job, ...(choice.stream === undefined ? {} : { stream: choice.stream }) },
+    signal,
+  );
   if (choice.keys.length === 0) return all;
   const chosen = all.filter((letter) => choice.keys.some((key) => isKey(letter, key)));
   const unknown = choice.keys.filter((key) => !all.some((letter) => isKey(letter, key)));
-  if (unknown.length > 0) throw new TrueupError('E_USAGE', `job '${choice.job}' has no dead letter with key ${unknown.join(', ')}`, { hint: '`trueup dead-letters list` shows the keys.' });
+  if (unknown.length > 0)
+    throw new TrueupError('E_USAGE', `job '${choice.job}' has no dead letter with key ${unknown.join(', ')}`, {
+      hint: '`trueup dead-letters list` shows the keys.',
+    });
   return chosen;
 }
 
@@ -33,7 +39,10 @@ export async function dropLetters(context: JobContext, choice: LetterChoice, run
   const letters = await chooseLetters(context, choice, signal);
   if (letters.length === 0) return 0;
   const store = checkpointStore(context);
-  const owner = await store.acquire({ job: choice.job, run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) }, signal);
+  const owner = await store.acquire(
+    { job: choice.job, run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) },
+    signal,
+  );
   try {
     return await store.save(owner, { resolved: letters }, signal);
   } finally {
@@ -47,7 +56,9 @@ export function replayLetters(choice: LetterChoice): (run: JobRun, groups: reado
     const letters = await chooseLetters(run.context, choice, run.signals.abort);
     for (const group of groups) {
       for (const stream of group.streams) {
-        const keys = letters.filter((letter) => letter.stream === stream.planned.name && !letter.key.startsWith('position:')).map((letter) => letter.key);
+        const keys = letters
+          .filter((letter) => letter.stream === stream.planned.name && !letter.key.startsWith('position:'))
+          .map((letter) => letter.key);
         try {
           if (keys.length > 0) await replayKeys(run, group, stream, keys);
           stream.status = 'succeeded';

@@ -61,5 +61,13 @@ function report(run: FeedRun, { stream }: Batch): void {
   const { read, bytes } = of.tally.counts();
   const estimate = of.planned.sourcePlan.rowEstimate;
   const phase = run.feed.kind;
-  run.context.onEvent({ kind: 'progress', job: run.context.job.name, stream, phase, rows: read, bytes, ...(estimate === undefined ? {} : { rowEstimate: estimate }) });
+  run.context.onEvent({
+    kind: 'progress',
+    job: run.context.job.name,
+    stream,
+    phase,
+    rows: read,
+    bytes,
+    ...(estimate === undefined ? {} : { rowEstimate: estimate }),
+  });
 }

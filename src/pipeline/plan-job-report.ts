@@ -25,7 +25,9 @@ export function jobPlanReport(context: JobContext, plan: JobPlan, samples: Reado
 
 /** 0, or the exit code of the gravest problem that would prevent a run. */
 export function planExitCode(plan: JobPlan): number {
-  return combineExitCodes(planErrors(plan).map(({ code }) => (ERROR_CODES[code].fault === 'limit' ? 5 : ERROR_CODES[code].fault === 'access' ? 7 : 2)));
+  return combineExitCodes(
+    planErrors(plan).map(({ code }) => (ERROR_CODES[code].fault === 'limit' ? 5 : ERROR_CODES[code].fault === 'access' ? 7 : 2)),
+  );
 }
 
 function streamPlanReport(stream: PlannedStream, sample: readonly Json[] | undefined): StreamPlanReport {
@@ -60,13 +62,26 @@ export async function sampleStream(context: JobContext, stream: PlannedStream, c
   const { shape } = stream.sourcePlan;
   const mapper = compileMapping(stream.mapping, shape, (text) => context.secrets(text));
   const enough = new AbortController();
-  const request = { feed, streams: [stream.ref], after: null, forms: new Map(), batchRows: count, batchBytes: context.job.batch.bytes, until: 'chunk', signal: AbortSignal.any([signal, enough.signal]) } as const;
+  const request = {
+    feed,
+    streams: [stream.ref],
+    after: null,
+    forms: new Map(),
+    batchRows: count,
+    batchBytes: context.job.batch.bytes,
+    until: 'chunk',
+    signal: AbortSignal.any([signal, enough.signal]),
+  } as const;
   const out: Json[] = [];
   for await (const batch of source.fetchChanges(request)) {
     const { batch: mapped, rejected } = mapper.map(batch, { exits: false });
     for (const { code, message } of rejected) out.push({ error: `[${code}] ${message}` });
     for (const row of mapped.records.rows()) {
-      out.push(Object.fromEntries(mapped.shape.fields.map((field, index) => [field.name, cellToJson(field.type, decodedCell(mapped.records, row, index))])));
+      out.push(
+        Object.fromEntries(
+          mapped.shape.fields.map((field, index) => [field.name, cellToJson(field.type, decodedCell(mapped.records, row, index))]),
+        ),
+      );
     }
     if (out.length >= count) break;
   }

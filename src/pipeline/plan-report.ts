@@ -25,7 +25,13 @@ export interface StreamPlanReport {
   readonly changes: string;
   readonly key: readonly string[];
   readonly form: string;
-  readonly fields: readonly { readonly from: string; readonly to: string; readonly type: string; readonly targetType: string; readonly loss?: string }[];
+  readonly fields: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly type: string;
+    readonly targetType: string;
+    readonly loss?: string;
+  }[];
   readonly statements: readonly string[];
   readonly problems: readonly PlanProblem[];
   readonly guarantee: Guarantee;

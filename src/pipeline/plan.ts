@@ -2,7 +2,17 @@ import type { ErrorCode } from '../errors.ts';
 import { checkMapping } from '../mapping/check.ts';
 import { parseMapping } from '../mapping/parse.ts';
 import type { MappingPlan } from '../mapping/plan.ts';
-import type { ChangeSpec, Problem, SourcePlan, SourceStreamPlan, StreamInfo, StreamRef, TargetPlan, TargetStream, TargetStreamPlan } from '../model/contracts.ts';
+import type {
+  ChangeSpec,
+  Problem,
+  SourcePlan,
+  SourceStreamPlan,
+  StreamInfo,
+  StreamRef,
+  TargetPlan,
+  TargetStream,
+  TargetStreamPlan,
+} from '../model/contracts.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Guarantee } from '../model/guarantee.ts';
 import type { StreamEntry } from '../model/job.ts';
@@ -67,11 +77,23 @@ export async function planJob(context: JobContext, signal: AbortSignal, only?: r
     problems.push(...draft.problems);
     if (draft.draft !== null) drafts.push(draft.draft);
   }
-  const sourcePlan = await source.plan(drafts.map((draft) => draft.ref), signal);
-  const targetPlan = await target.plan(drafts.map((draft) => draft.target), signal);
+  const sourcePlan = await source.plan(
+    drafts.map((draft) => draft.ref),
+    signal,
+  );
+  const targetPlan = await target.plan(
+    drafts.map((draft) => draft.target),
+    signal,
+  );
   if (checkpointMode(context) !== 'state') problems.push(...(targetPlan.checkpointProblems ?? []).map((problem) => ({ ...problem })));
   const streams = drafts.flatMap((draft) => finishStream(context, draft, sourcePlan, targetPlan));
-  return { streams, source: sourcePlan, target: targetPlan, guarantee: weakestGuarantee(streams.map((stream) => stream.guarantee)), problems };
+  return {
+    streams,
+    source: sourcePlan,
+    target: targetPlan,
+    guarantee: weakestGuarantee(streams.map((stream) => stream.guarantee)),
+    problems,
+  };
 }
 
 /** The problems that prevent a run, of the job and of every stream. */
@@ -79,7 +101,10 @@ export function planErrors(plan: JobPlan): PlanProblem[] {
   return [...plan.problems, ...plan.streams.flatMap((stream) => stream.problems)].filter((problem) => problem.severity === 'error');
 }
 
-function draftStream(context: JobContext, expanded: ExpandedStream): { readonly draft: Draft | null; readonly problems: readonly PlanProblem[] } {
+function draftStream(
+  context: JobContext,
+  expanded: ExpandedStream,
+): { readonly draft: Draft | null; readonly problems: readonly PlanProblem[] } {
   const { entry, info } = expanded;
   const problems: PlanProblem[] = [];
   const shape = keyedShape(entry, info, context.job.source, problems);
@@ -119,13 +144,21 @@ function keyedShape(entry: StreamEntry, info: StreamInfo, connection: string, pr
   }
   if (entry.key === null) {
     if (info.shape.key.length === 0)
-      problems.push(at(entry, 'E_STREAM_KEY', `stream '${info.name}' has no primary key and no unique NOT NULL columns. Name unique columns with 'key: [...]'`));
+      problems.push(
+        at(
+          entry,
+          'E_STREAM_KEY',
+          `stream '${info.name}' has no primary key and no unique NOT NULL columns. Name unique columns with 'key: [...]'`,
+        ),
+      );
     return info.shape;
   }
   const key = entry.key.map((name) => fieldIndex(info.shape, name));
   const unknown = entry.key.filter((_name, index) => key[index] === -1);
   for (const name of unknown)
-    problems.push(at(entry, 'E_STREAM_UNKNOWN', `key: '${name}' is not a field of source stream '${info.name}'. Fields: ${fieldList(info.shape)}`));
+    problems.push(
+      at(entry, 'E_STREAM_UNKNOWN', `key: '${name}' is not a field of source stream '${info.name}'. Fields: ${fieldList(info.shape)}`),
+    );
   return { ...info.shape, key: key.filter((index) => index >= 0) };
 }
 
@@ -134,7 +167,13 @@ function chooseChanges(entry: StreamEntry, info: StreamInfo, problems: PlanProbl
   if (entry.changes === null) {
     const best = info.changes[0];
     if (best === undefined) {
-      problems.push(at(entry, 'E_CHANGES_UNSUPPORTED', `the source offers no change method for stream '${info.name}'. Name one with 'changes: { by: …, field: … }'`));
+      problems.push(
+        at(
+          entry,
+          'E_CHANGES_UNSUPPORTED',
+          `the source offers no change method for stream '${info.name}'. Name one with 'changes: { by: …, field: … }'`,
+        ),
+      );
       return null;
     }
     const field = best.fields?.[0];
@@ -143,12 +182,20 @@ function chooseChanges(entry: StreamEntry, info: StreamInfo, problems: PlanProbl
   const { by, field } = entry.changes;
   const offer = info.changes.find((one) => one.by === by);
   if (field !== undefined && fieldIndex(info.shape, field) === -1) {
-    problems.push(at(entry, 'E_STREAM_UNKNOWN', `changes: '${field}' is not a field of source stream '${info.name}'. Fields: ${fieldList(info.shape)}`));
+    problems.push(
+      at(entry, 'E_STREAM_UNKNOWN', `changes: '${field}' is not a field of source stream '${info.name}'. Fields: ${fieldList(info.shape)}`),
+    );
     return null;
   }
   // A named field is the user's word: the source checks it in its own plan. Without one, or for another method, it must be on offer.
   if (offer === undefined && !(field !== undefined && (by === 'cursor' || by === 'sequence'))) {
-    problems.push(at(entry, 'E_CHANGES_UNSUPPORTED', `the source cannot deliver changes of '${info.name}' by '${by}'. It offers: ${offered.join(', ') || 'none'}`));
+    problems.push(
+      at(
+        entry,
+        'E_CHANGES_UNSUPPORTED',
+        `the source cannot deliver changes of '${info.name}' by '${by}'. It offers: ${offered.join(', ') || 'none'}`,
+      ),
+    );
     return null;
   }
   if (field !== undefined) return { by, field };
@@ -200,7 +247,22 @@ function finishStream(context: JobContext, draft: Draft, sourcePlan: SourcePlan,
     query: entry.query,
   });
   const after = [...new Set([...entry.after, ...ofTarget.dependsOn])].filter((name) => name !== info.name);
-  return [{ name: info.name, entry, info, ref, mapping, target, hash, sourcePlan: ofSource, targetPlan: ofTarget, guarantee, after, problems: [...problems, ...unmet] }];
+  return [
+    {
+      name: info.name,
+      entry,
+      info,
+      ref,
+      mapping,
+      target,
+      hash,
+      sourcePlan: ofSource,
+      targetPlan: ofTarget,
+      guarantee,
+      after,
+      problems: [...problems, ...unmet],
+    },
+  ];
 }
 
 function fieldList(shape: Shape): string {

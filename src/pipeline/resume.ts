@@ -36,15 +36,24 @@ async function refuseOtherSource(run: JobRun, group: Group, changes: Checkpoint)
   const { context } = run;
   const identity = await context.source.identity(run.signals.abort);
   if (changes.sourceIdentity !== identity)
-    throw new TrueupError('E_SOURCE_CHANGED', `${groupText(group)}: the checkpoint belongs to source '${changes.sourceIdentity}', the connection leads to '${identity}'`);
+    throw new TrueupError(
+      'E_SOURCE_CHANGED',
+      `${groupText(group)}: the checkpoint belongs to source '${changes.sourceIdentity}', the connection leads to '${identity}'`,
+    );
   if (changes.cursorVersion !== context.cursorVersion)
-    throw new TrueupError('E_POSITION_LOST', `${groupText(group)}: the checkpoint has cursor version ${changes.cursorVersion}, the connector reads version ${context.cursorVersion}`);
+    throw new TrueupError(
+      'E_POSITION_LOST',
+      `${groupText(group)}: the checkpoint has cursor version ${changes.cursorVersion}, the connector reads version ${context.cursorVersion}`,
+    );
 }
 
 async function onTargetLost(run: JobRun, group: Group): Promise<void> {
   if (run.context.job.onLostPosition === 'rebackfill') return dropGroup(run, group);
   const targets = group.streams.filter(({ planned }) => planned.targetPlan.creates).map(({ planned }) => `'${planned.target.target}'`);
-  throw new TrueupError('E_TARGET_LOST', `${groupText(group)}: target ${targets.join(', ')} is gone while the checkpoint says that records were written to it`);
+  throw new TrueupError(
+    'E_TARGET_LOST',
+    `${groupText(group)}: target ${targets.join(', ')} is gone while the checkpoint says that records were written to it`,
+  );
 }
 
 async function onPlanChange(run: JobRun, group: Group, state: string, options: ResumeOptions): Promise<void> {
@@ -59,11 +68,19 @@ async function onPlanChange(run: JobRun, group: Group, state: string, options: R
     case 'from-now':
       return startFromNow(run, group);
     case 'stop':
-      throw new TrueupError('E_PLAN_HASH', `${groupText(group)}: mapping, key, change method or filter changed since the checkpoint was written`);
+      throw new TrueupError(
+        'E_PLAN_HASH',
+        `${groupText(group)}: mapping, key, change method or filter changed since the checkpoint was written`,
+      );
   }
 }
 
-async function onBackfill(run: JobRun, group: Group, checkpoints: readonly Checkpoint[], backfill: BackfillScope & { readonly restart: boolean }): Promise<void> {
+async function onBackfill(
+  run: JobRun,
+  group: Group,
+  checkpoints: readonly Checkpoint[],
+  backfill: BackfillScope & { readonly restart: boolean },
+): Promise<void> {
   // The first load reads everything anyway, and goes on where it stopped.
   if (lifeState(checkpoints) === 'loading') return backfill.restart && !isLimited(backfill) ? dropGroup(run, group) : undefined;
   if (backfill.restart) return beginRefill(run, group, backfill);

@@ -57,7 +57,10 @@ export async function withFeed<T>(job: JobRun, work: FeedWork, body: (run: FeedR
 async function openFeed(job: JobRun, work: FeedWork, eager: boolean): Promise<FeedRun> {
   const { context, owner, book, atomic } = job;
   const checkpoint = await storedCheckpoint(job, work.feed);
-  const lane = await context.target.openLane({ owner, streams: work.streams.map((stream) => stream.planned.target), checkpoints: atomic }, work.signals.abort);
+  const lane = await context.target.openLane(
+    { owner, streams: work.streams.map((stream) => stream.planned.target), checkpoints: atomic },
+    work.signals.abort,
+  );
   return {
     context,
     owner,
@@ -87,7 +90,11 @@ function streamRun(job: JobRun, { planned, tally }: StreamState): StreamRun {
 async function storedCheckpoint(job: JobRun, feed: Feed): Promise<Checkpoint> {
   const all = await job.store.list(job.context.job.name, job.signals.abort);
   const found = all.find((checkpoint) => checkpoint.feed.id === feed.id);
-  if (found === undefined) throw new TrueupError('E_FENCED', `job '${job.context.job.name}': the checkpoint of feed '${feed.id}' was dropped while the run went on`);
+  if (found === undefined)
+    throw new TrueupError(
+      'E_FENCED',
+      `job '${job.context.job.name}': the checkpoint of feed '${feed.id}' was dropped while the run went on`,
+    );
   return found;
 }
 
@@ -96,7 +103,10 @@ async function recover(job: JobRun, work: FeedWork, error: unknown, attempts: At
   if (work.signals.stop.aborted || work.signals.abort.aborted) throw error;
   if (error instanceof ShapeChanged || faultOf(error) === 'plan') {
     attempts.replans += 1;
-    if (attempts.replans > MAX_REPLANS) throw error instanceof ShapeChanged ? new TrueupError('E_PLAN_CHANGED', `${error.message} again and again while the run tried to follow`) : error;
+    if (attempts.replans > MAX_REPLANS)
+      throw error instanceof ShapeChanged
+        ? new TrueupError('E_PLAN_CHANGED', `${error.message} again and again while the run tried to follow`)
+        : error;
     attempts.mustReplan = true;
     return;
   }
@@ -111,7 +121,14 @@ async function recover(job: JobRun, work: FeedWork, error: unknown, attempts: At
   for (const stream of work.streams) {
     stream.retries += 1;
     const told = isTrueupError(error) ? { code: error.code, message: error.message } : { code: 'E_BUG', message: String(error) };
-    context.onEvent({ kind: 'retry', job: context.job.name, stream: stream.planned.name, attempt: attempts.failed, delayMs: decision.delayMs, ...told });
+    context.onEvent({
+      kind: 'retry',
+      job: context.job.name,
+      stream: stream.planned.name,
+      attempt: attempts.failed,
+      delayMs: decision.delayMs,
+      ...told,
+    });
   }
   await delay(decision.delayMs, work.signals.stop);
 }
@@ -125,7 +142,10 @@ async function replan(job: JobRun, work: FeedWork): Promise<void> {
     const planned = plan.streams.find((one) => one.name === stream.planned.name);
     if (planned === undefined) throw new TrueupError('E_STREAM_UNKNOWN', `stream '${stream.planned.name}' is no longer in the source`);
     if (planned.targetPlan.creates)
-      throw new TrueupError('E_TARGET_LOST', `stream '${planned.name}': target '${planned.target.target}' is gone while its checkpoint says that records were written to it`);
+      throw new TrueupError(
+        'E_TARGET_LOST',
+        `stream '${planned.name}': target '${planned.target.target}' is gone while its checkpoint says that records were written to it`,
+      );
     stream.planned = planned;
   }
   await applyPlan(job.context, plan, work.signals.abort);

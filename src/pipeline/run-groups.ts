@@ -16,7 +16,12 @@ const STOPS_ALL: ReadonlySet<string> = new Set(['E_LETTERS', 'E_FENCED']);
  *
  * @param stopAll called with a fault after which no stream may go on
  */
-export async function runGroups(run: JobRun, groups: readonly Group[], options: ResumeOptions, stopAll: (error: unknown) => void): Promise<void> {
+export async function runGroups(
+  run: JobRun,
+  groups: readonly Group[],
+  options: ResumeOptions,
+  stopAll: (error: unknown) => void,
+): Promise<void> {
   const catchUp: JobRun = { ...run, follow: false };
   await inOrder(groups, async (group) => {
     await guarded(run, group, stopAll, async () => {
@@ -25,7 +30,9 @@ export async function runGroups(run: JobRun, groups: readonly Group[], options: 
     });
   });
   await retryOrderLetters(catchUp, groups, stopAll);
-  if (run.follow && !run.signals.stop.aborted) await Promise.all(groups.map((group) => group.streams.some(isFailed) ? undefined : guarded(run, group, stopAll, () => liveOrReload(run, group, {}))));
+  if (!run.follow || run.signals.stop.aborted) return;
+  const following = groups.filter((group) => !group.streams.some(isFailed));
+  await Promise.all(following.map((group) => guarded(run, group, stopAll, () => liveOrReload(run, group, {}))));
 }
 
 /** A position that the source has lost is loaded again when the job says so. */
@@ -45,12 +52,14 @@ async function guarded(run: JobRun, group: Group, stopAll: (error: unknown) => v
     await work();
     setStatus(group.streams, run.signals.stop.aborted ? 'stopped' : 'succeeded');
   } catch (error) {
-    const stopped = run.signals.stop.aborted && (faultOf(error) === 'stopped' || error === run.signals.stop.reason || error === run.signals.abort.reason);
+    const stopped =
+      run.signals.stop.aborted && (faultOf(error) === 'stopped' || error === run.signals.stop.reason || error === run.signals.abort.reason);
     setStatus(group.streams, stopped ? 'stopped' : 'failed');
     if (!stopped) for (const stream of group.streams) stream.error = error;
     if (isTrueupError(error) && STOPS_ALL.has(error.code)) stopAll(error);
   }
-  for (const stream of group.streams) run.context.onEvent({ kind: 'stream-ended', job: run.context.job.name, stream: stream.planned.name, status: stream.status });
+  for (const stream of group.streams)
+    run.context.onEvent({ kind: 'stream-ended', job: run.context.job.name, stream: stream.planned.name, status: stream.status });
 }
 
 /** Calls `work` for each group once those that it depends on have ended. A cycle is entered at its first group: order letters mend the rest. */
@@ -92,7 +101,8 @@ async function retryOrderLetters(run: JobRun, groups: readonly Group[], stopAll:
     for (const stream of group.streams) {
       const keys = run.book.keys(stream.planned.name, 'order');
       if (keys.length === 0 || run.signals.stop.aborted || isFailed(stream)) continue;
-      for (const parent of parentsOf(group, groups)) if (!parent.streams.some(isFailed)) await guarded(run, parent, stopAll, () => liveGroup(run, parent));
+      for (const parent of parentsOf(group, groups))
+        if (!parent.streams.some(isFailed)) await guarded(run, parent, stopAll, () => liveGroup(run, parent));
       await guarded(run, group, stopAll, () => replayKeys(run, group, stream, keys));
     }
   }

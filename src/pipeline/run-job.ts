@@ -41,7 +41,9 @@ export async function runJob(context: JobContext, request: JobRequest): Promise<
   const lost = new AbortController();
   const signals = withSignal(request.signals, lost.signal);
   try {
-    plan = await startWithRetries(context, signals, () => planJob(context, signals.abort, request.streams.length === 0 ? undefined : request.streams));
+    plan = await startWithRetries(context, signals, () =>
+      planJob(context, signals.abort, request.streams.length === 0 ? undefined : request.streams),
+    );
     refuseUnknown(context, plan, request.streams);
     refuseProblems(plan);
     owner = await startWithRetries(context, signals, () => acquire(context, request.run, signals.abort));
@@ -50,7 +52,13 @@ export async function runJob(context: JobContext, request: JobRequest): Promise<
   } catch (error) {
     failure = lost.signal.aborted ? lost.signal.reason : error;
   }
-  const report = jobReport(context, { run, plan, owner, failure: failure ?? (lost.signal.aborted ? lost.signal.reason : null), signals: request.signals });
+  const report = jobReport(context, {
+    run,
+    plan,
+    owner,
+    failure: failure ?? (lost.signal.aborted ? lost.signal.reason : null),
+    signals: request.signals,
+  });
   context.onEvent({ kind: 'job-ended', job: job.name, status: report.status, exitCode: report.exitCode, report });
   return report;
 }
@@ -75,11 +83,16 @@ async function runOwned(context: JobContext, { run, plan, request, lost }: Owned
     ended.abort();
     await lease;
     // A lease that cannot be given back runs out by itself.
-    await store.release(owner, AbortSignal.timeout(5_000)).catch((error: unknown) => context.log.warn({ job: context.job.name, err: String(error) }, 'the lease could not be released'));
+    await store
+      .release(owner, AbortSignal.timeout(5_000))
+      .catch((error: unknown) => context.log.warn({ job: context.job.name, err: String(error) }, 'the lease could not be released'));
   }
 }
 
-async function own(context: JobContext, it: { plan: JobPlan; owner: Owner; signals: RunSignals; request: JobRequest; lost: AbortController }): Promise<JobRun> {
+async function own(
+  context: JobContext,
+  it: { plan: JobPlan; owner: Owner; signals: RunSignals; request: JobRequest; lost: AbortController },
+): Promise<JobRun> {
   const { job } = context;
   const store = checkpointStore(context);
   const letters = await store.letters({ job: job.name }, it.signals.abort);
@@ -115,11 +128,16 @@ function newState(planned: JobPlan['streams'][number]): StreamState {
 
 function groupsOf(context: JobContext, run: JobRun): Group[] {
   const states = [...run.streams.values()];
-  return context.source.feeds(states.map(({ planned }) => planned.ref)).map((feed) => ({ feed, streams: states.filter(({ planned }) => feed.streams.includes(planned.name)) }));
+  return context.source
+    .feeds(states.map(({ planned }) => planned.ref))
+    .map((feed) => ({ feed, streams: states.filter(({ planned }) => feed.streams.includes(planned.name)) }));
 }
 
 function acquire(context: JobContext, run: string, signal: AbortSignal): Promise<Owner> {
-  return checkpointStore(context).acquire({ job: context.job.name, run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) }, signal);
+  return checkpointStore(context).acquire(
+    { job: context.job.name, run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) },
+    signal,
+  );
 }
 
 function refuseUnknown(context: JobContext, plan: JobPlan, streams: readonly string[]): void {

@@ -17,7 +17,17 @@ export interface Pending {
 
 export type DurableCounts = Pick<
   StreamReport,
-  'read' | 'filtered' | 'coalesced' | 'upserted' | 'unchanged' | 'deleted' | 'superseded' | 'deadLettered' | 'lettersResolved' | 'bytes' | 'batches'
+  | 'read'
+  | 'filtered'
+  | 'coalesced'
+  | 'upserted'
+  | 'unchanged'
+  | 'deleted'
+  | 'superseded'
+  | 'deadLettered'
+  | 'lettersResolved'
+  | 'bytes'
+  | 'batches'
 >;
 
 /** The durable counts of one stream in one run. */
@@ -34,7 +44,19 @@ export interface Tally {
 }
 
 export function createTally(): Tally {
-  const counts = { read: 0, filtered: 0, coalesced: 0, upserted: 0, unchanged: 0, deleted: 0, superseded: 0, deadLettered: 0, lettersResolved: 0, bytes: 0, batches: 0 };
+  const counts = {
+    read: 0,
+    filtered: 0,
+    coalesced: 0,
+    upserted: 0,
+    unchanged: 0,
+    deleted: 0,
+    superseded: 0,
+    deadLettered: 0,
+    lettersResolved: 0,
+    bytes: 0,
+    batches: 0,
+  };
   const conversions = new Map<string, { field: string; kind: string; count: number }>();
   const pending = nothingPending();
 

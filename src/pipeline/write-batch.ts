@@ -25,7 +25,12 @@ export async function writeBatch(run: FeedRun, batch: Batch): Promise<void> {
   run.book.countRead(batch.records.count + rejected.length);
   for (const reject of rejected) {
     const key = reject.key === undefined ? `position:${reject.position}` : carriersKey(stream, reject.key);
-    setAside(run, stream, { key, code: reject.code, message: reject.message, ...(reject.payload === undefined ? {} : { payload: reject.payload }) });
+    setAside(run, stream, {
+      key,
+      code: reject.code,
+      message: reject.message,
+      ...(reject.payload === undefined ? {} : { payload: reject.payload }),
+    });
   }
   run.uncommitted = run.uncommitted?.length === 0 ? [] : null;
   const touched = await writeRecords(run, stream, batch);
@@ -42,7 +47,10 @@ export async function hydrate(run: FeedRun, stream: StreamRun, keys: readonly (r
   const { source } = run.context;
   const { ref } = stream.planned;
   if (source.fetchBy === undefined)
-    throw new TrueupError('E_CHANGES_UNSUPPORTED', `stream '${ref.name}': the source cannot look records up by key, which a partial change needs`);
+    throw new TrueupError(
+      'E_CHANGES_UNSUPPORTED',
+      `stream '${ref.name}': the source cannot look records up by key, which a partial change needs`,
+    );
   const wanted = new Map(keys.map((key) => [carriersKey(stream, key), key]));
   stream.tally.pending.coalesced += keys.length - wanted.size;
   for await (const batch of source.fetchBy(ref, ref.key, [...wanted.values()], run.signals.abort)) {
@@ -117,7 +125,15 @@ function deletesOf(stream: StreamRun, keys: readonly (readonly Cell[])[]): Batch
     return row;
   });
   const ops = new Uint8Array(rows.length).fill(OP.delete);
-  return { stream: stream.planned.name, shape, records: cellRecords({ rows, bytes: 0 }), ops, distinctKeys: true, cursor: null, position: { text: '' } };
+  return {
+    stream: stream.planned.name,
+    shape,
+    records: cellRecords({ rows, bytes: 0 }),
+    ops,
+    distinctKeys: true,
+    cursor: null,
+    position: { text: '' },
+  };
 }
 
 function originOf(mapped: Mapped, part: Uint32Array | null, index: number): number {
@@ -131,7 +147,11 @@ function carriersKey(stream: StreamRun, key: readonly Cell[]): string {
 
 function streamOf(run: FeedRun, batch: Batch): StreamRun {
   const stream = batch.stream === null ? undefined : run.streams.get(batch.stream);
-  if (stream === undefined) throw new TrueupError('E_BUG', `feed '${run.feed.id}' delivered records of stream '${String(batch.stream)}', which is not planned for it`);
+  if (stream === undefined)
+    throw new TrueupError(
+      'E_BUG',
+      `feed '${run.feed.id}' delivered records of stream '${String(batch.stream)}', which is not planned for it`,
+    );
   return stream;
 }
 

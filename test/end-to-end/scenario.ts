@@ -56,7 +56,8 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
   });
   const env = { SHOP_URL: options.sourceUrl ?? source.url, COPY_URL: options.targetUrl ?? target.url };
   const write = (file: string, text: string): Promise<void> => writeFile(join(dir, file), text);
-  const start = (args: readonly string[], more: TrueupOptions = {}): TrueupProcess => spawnTrueup(args, { cwd: dir, ...more, env: { ...env, ...more.env } });
+  const start = (args: readonly string[], more: TrueupOptions = {}): TrueupProcess =>
+    spawnTrueup(args, { cwd: dir, ...more, env: { ...env, ...more.env } });
   const trueup = (...args: readonly string[]): Promise<Exit> => runTrueup(args, { cwd: dir, env });
   return {
     source,
@@ -66,7 +67,10 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
     start,
     trueup,
     jobs: (yaml, extra = '') =>
-      write('trueup.yaml', `connections:\n  shop: { connector: postgres, url: "\${SHOP_URL}" }\n  copy: { connector: postgres, url: "\${COPY_URL}" }\n${extra}jobs:${yaml}`),
+      write(
+        'trueup.yaml',
+        `connections:\n  shop: { connector: postgres, url: "\${SHOP_URL}" }\n  copy: { connector: postgres, url: "\${COPY_URL}" }\n${extra}jobs:${yaml}`,
+      ),
     run: async (...args) => ranOf(await trueup('run', '--json', ...args)),
   };
 }
@@ -102,7 +106,10 @@ function parseReport(exit: Exit): RunReport {
 /** The law of every report. */
 export function expectSums(stream: StreamReport): void {
   const { read, filtered, coalesced, upserted, unchanged, deleted, superseded, deadLettered } = stream;
-  expect({ stream: stream.stream, read }).toEqual({ stream: stream.stream, read: filtered + coalesced + upserted + unchanged + deleted + superseded + deadLettered });
+  expect({ stream: stream.stream, read }).toEqual({
+    stream: stream.stream,
+    read: filtered + coalesced + upserted + unchanged + deleted + superseded + deadLettered,
+  });
 }
 
 /** Every row of a table as one text each, by key: an independent look, not through trueup. */

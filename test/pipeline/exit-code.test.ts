@@ -29,6 +29,15 @@ describe('exit codes', () => {
   });
 
   it('name a status', () => {
-    expect([0, 3, 1, 5, 7, 6, 130, 143].map(statusOf)).toEqual(['succeeded', 'incomplete', 'failed', 'failed', 'failed', 'fenced', 'stopped', 'stopped']);
+    expect([0, 3, 1, 5, 7, 6, 130, 143].map(statusOf)).toEqual([
+      'succeeded',
+      'incomplete',
+      'failed',
+      'failed',
+      'failed',
+      'fenced',
+      'stopped',
+      'stopped',
+    ]);
   });
 });

@@ -6,7 +6,15 @@ import { heldBytes, readAhead } from '../../src/pipeline/read-ahead.ts';
 
 function batch(id: number, bytes = 1_000): Batch {
   const shape = { fields: [{ name: 'id', type: 'int32', nullable: false }], key: [0], open: false } as const;
-  return { stream: 's', shape, records: cellRecords({ rows: [[id]], bytes }), ops: null, distinctKeys: true, cursor: { id }, position: { text: String(id) } };
+  return {
+    stream: 's',
+    shape,
+    records: cellRecords({ rows: [[id]], bytes }),
+    ops: null,
+    distinctKeys: true,
+    cursor: { id },
+    position: { text: String(id) },
+  };
 }
 
 const ids = (batches: readonly Batch[]): unknown[] => batches.map((one) => one.records.rows()[0]?.[0]);
@@ -31,7 +39,10 @@ describe('read-ahead', () => {
     let read = -1;
     let ahead = 0;
     let taken = 0;
-    for await (const _ of readAhead(numbered(40, (id) => (read = id)), { budget: createByteBudget(1e9), depth: 2, signal: never })) {
+    for await (const _ of readAhead(
+      numbered(40, (id) => (read = id)),
+      { budget: createByteBudget(1e9), depth: 2, signal: never },
+    )) {
       taken += 1;
       await new Promise((resolve) => setImmediate(resolve));
       ahead = Math.max(ahead, read + 1 - taken);

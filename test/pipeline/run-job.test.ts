@@ -8,7 +8,8 @@ function put(database: MemoryDatabase, rows: readonly Row[], collection = 'items
   database.write((transaction) => rows.forEach((row) => transaction.upsert(collection, row)));
 }
 
-const items = (from: number, to: number, name = 'item'): Row[] => Array.from({ length: to - from }, (_, index) => [from + index, `${name} ${from + index}`, BigInt(from + index)]);
+const items = (from: number, to: number, name = 'item'): Row[] =>
+  Array.from({ length: to - from }, (_, index) => [from + index, `${name} ${from + index}`, BigInt(from + index)]);
 
 const sorted = (rows: readonly Row[]): Row[] => [...rows].sort((a, b) => Number(a[0]) - Number(b[0]));
 
@@ -25,7 +26,10 @@ describe('a run', () => {
     expect(first).toMatchObject({ status: 'succeeded', exitCode: 0, checkpoints: 'atomic' });
     expect(first.streams[0]).toMatchObject({ status: 'succeeded', upserted: 1_000, caughtUp: true });
     expectSame(job);
-    put(job.source, [[5, 'changed', 5_000n], [2_000, 'new', 5_001n]]);
+    put(job.source, [
+      [5, 'changed', 5_000n],
+      [2_000, 'new', 5_001n],
+    ]);
     expect((await job.run()).streams[0]).toMatchObject({ phase: 'changes', upserted: 2 });
     expectSame(job);
     expect((await job.run()).streams[0]).toMatchObject({ upserted: 0 });
@@ -56,7 +60,10 @@ describe('a run', () => {
     let broken = true;
     const job = openMemoryJob({
       wrapTarget: (target) =>
-        withLane(target, (lane) => ({ ...lane, bulkUpsert: (batch, signal) => (broken ? Promise.reject(new TrueupError('E_BUSY', 'deadlock')) : lane.bulkUpsert(batch, signal)) })),
+        withLane(target, (lane) => ({
+          ...lane,
+          bulkUpsert: (batch, signal) => (broken ? Promise.reject(new TrueupError('E_BUSY', 'deadlock')) : lane.bulkUpsert(batch, signal)),
+        })),
     });
     job.source.define('items', ITEMS);
     put(job.source, items(0, 300));
@@ -76,7 +83,9 @@ describe('a run', () => {
         withLane(target, (lane) => ({
           ...lane,
           bulkUpsert: (batch, signal) =>
-            !mended && batch.records.rows().some((row) => bad.has(Number(row[0]))) ? Promise.reject(new TrueupError('E_RECORD_VALUE', 'does not fit')) : lane.bulkUpsert(batch, signal),
+            !mended && batch.records.rows().some((row) => bad.has(Number(row[0])))
+              ? Promise.reject(new TrueupError('E_RECORD_VALUE', 'does not fit'))
+              : lane.bulkUpsert(batch, signal),
         })),
     });
     job.source.define('items', ITEMS);
@@ -90,7 +99,11 @@ describe('a run', () => {
     expect(letters[0]).toMatchObject({ kind: 'record', code: 'E_RECORD_VALUE', attempts: 1 });
     expect(never.aborted).toBe(false);
     mended = true;
-    put(job.source, [[17, 'mended', 9_000n], [450, 'mended', 9_001n], [451, 'mended', 9_002n]]);
+    put(job.source, [
+      [17, 'mended', 9_000n],
+      [450, 'mended', 9_001n],
+      [451, 'mended', 9_002n],
+    ]);
     const second = await job.run();
     expect(second.exitCode).toBe(0);
     expect(second.streams[0]).toMatchObject({ lettersResolved: 3 });
@@ -147,8 +160,12 @@ describe('a run', () => {
         withLane(target, (lane) => ({
           ...lane,
           bulkUpsert: (batch, signal) => {
-            const orphan = batch.stream === 'children' && batch.records.rows().findIndex((row) => !job.target.rows('items').some((item) => item[0] === row[0]));
-            return orphan !== false && orphan >= 0 ? Promise.reject(new TrueupError('E_RECORD_ORDER', 'no parent', { recordIndex: orphan })) : lane.bulkUpsert(batch, signal);
+            const orphan =
+              batch.stream === 'children' &&
+              batch.records.rows().findIndex((row) => !job.target.rows('items').some((item) => item[0] === row[0]));
+            return orphan !== false && orphan >= 0
+              ? Promise.reject(new TrueupError('E_RECORD_ORDER', 'no parent', { recordIndex: orphan }))
+              : lane.bulkUpsert(batch, signal);
           },
         })),
     });
@@ -204,11 +221,13 @@ describe('a run', () => {
     job.source.define('items', ITEMS);
     put(job.source, items(0, 10));
     await job.run();
-    for (const [id, checkpoint] of job.target.control.checkpoints) job.target.control.checkpoints.set(id, { ...checkpoint, planHash: 'other' });
+    for (const [id, checkpoint] of job.target.control.checkpoints)
+      job.target.control.checkpoints.set(id, { ...checkpoint, planHash: 'other' });
     expect((await job.run()).streams[0]).toMatchObject({ error: { code: 'E_PLAN_HASH' } });
     expect(await job.run({ resume: { onChange: 'rebackfill' } })).toMatchObject({ exitCode: 0 });
     expect((await job.run()).exitCode).toBe(0);
-    for (const [id, checkpoint] of job.target.control.checkpoints) job.target.control.checkpoints.set(id, { ...checkpoint, sourceIdentity: 'other' });
+    for (const [id, checkpoint] of job.target.control.checkpoints)
+      job.target.control.checkpoints.set(id, { ...checkpoint, sourceIdentity: 'other' });
     expect(await job.run()).toMatchObject({ exitCode: 5 });
     expect(await job.run({ resume: { full: true } })).toMatchObject({ exitCode: 0 });
   });
@@ -218,7 +237,11 @@ describe('a run', () => {
     job.source.define('items', ITEMS);
     put(job.source, items(0, 700));
     await job.run();
-    job.target.write((transaction) => items(0, 700).filter((_, index) => index % 3 === 0).forEach((row) => transaction.delete('items', [row[0]])));
+    job.target.write((transaction) =>
+      items(0, 700)
+        .filter((_, index) => index % 3 === 0)
+        .forEach((row) => transaction.delete('items', [row[0]])),
+    );
     put(job.source, [[1, 'later', 9_999n]]);
     const report = await job.run({ resume: { backfill: { restart: false } } });
     expect(report.streams[0]).toMatchObject({ phase: 'both', status: 'succeeded' });

@@ -9,7 +9,15 @@ const signal = new AbortController().signal;
 
 function batchOf(count: number): MappedBatch {
   const shape = { fields: [{ name: 'id', type: 'int32', nullable: false }], key: [0], open: false } as const;
-  return { stream: 's', shape, records: cellRecords({ rows: Array.from({ length: count }, (_, id) => [id]), bytes: count }), ops: null, distinctKeys: true, cursor: null, position: { text: '' } };
+  return {
+    stream: 's',
+    shape,
+    records: cellRecords({ rows: Array.from({ length: count }, (_, id) => [id]), bytes: count }),
+    ops: null,
+    distinctKeys: true,
+    cursor: null,
+    position: { text: '' },
+  };
 }
 
 /** A lane that refuses whole batches because of some records, as a database does. `named`: it says which. */
@@ -35,14 +43,18 @@ function pickyLane(bad: ReadonlySet<number>, named: boolean): { readonly lane: L
 describe('writing a batch with bad records', () => {
   it.each([false, true])('writes exactly the good ones, in order (the target names the record: %s)', async (named) => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 200 }), fc.uniqueArray(fc.integer({ min: 0, max: 199 }), { maxLength: 12 }), async (count, ids) => {
-        const bad = new Set(ids.filter((id) => id < count));
-        const { lane, written } = pickyLane(bad, named);
-        const faults: RecordFault[] = [];
-        await writeApart(lane, batchOf(count), (fault) => faults.push(fault), signal);
-        expect(written).toEqual(Array.from({ length: count }, (_, id) => id).filter((id) => !bad.has(id)));
-        expect(faults.map((fault) => fault.index).sort((a, b) => a - b)).toEqual([...bad].sort((a, b) => a - b));
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 200 }),
+        fc.uniqueArray(fc.integer({ min: 0, max: 199 }), { maxLength: 12 }),
+        async (count, ids) => {
+          const bad = new Set(ids.filter((id) => id < count));
+          const { lane, written } = pickyLane(bad, named);
+          const faults: RecordFault[] = [];
+          await writeApart(lane, batchOf(count), (fault) => faults.push(fault), signal);
+          expect(written).toEqual(Array.from({ length: count }, (_, id) => id).filter((id) => !bad.has(id)));
+          expect(faults.map((fault) => fault.index).sort((a, b) => a - b)).toEqual([...bad].sort((a, b) => a - b));
+        },
+      ),
     );
   });
 
@@ -56,7 +68,10 @@ describe('writing a batch with bad records', () => {
   });
 
   it('does not search when the fault is not a record’s', async () => {
-    const lane: Lane = { ...pickyLane(new Set(), false).lane, bulkUpsert: () => Promise.reject(new TrueupError('E_CONNECTION_LOST', 'gone')) };
+    const lane: Lane = {
+      ...pickyLane(new Set(), false).lane,
+      bulkUpsert: () => Promise.reject(new TrueupError('E_CONNECTION_LOST', 'gone')),
+    };
     await expect(writeApart(lane, batchOf(10), () => {}, signal)).rejects.toMatchObject({ code: 'E_CONNECTION_LOST' });
   });
 
@@ -64,10 +79,15 @@ describe('writing a batch with bad records', () => {
     const { lane, calls } = pickyLane(new Set(Array.from({ length: 1_000 }, (_, id) => id)), false);
     let faults = 0;
     await expect(
-      writeApart(lane, batchOf(1_000), () => {
-        faults += 1;
-        if (faults > 5) throw new TrueupError('E_LETTERS', 'too many');
-      }, signal),
+      writeApart(
+        lane,
+        batchOf(1_000),
+        () => {
+          faults += 1;
+          if (faults > 5) throw new TrueupError('E_LETTERS', 'too many');
+        },
+        signal,
+      ),
     ).rejects.toMatchObject({ code: 'E_LETTERS' });
     expect(calls()).toBeLessThan(40);
   });
