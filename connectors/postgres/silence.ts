@@ -22,7 +22,7 @@ export function watchSilence({ bytes, isBusy, ask, onLost }: Watched): () => voi
   let seen = bytes();
   let silentSince = performance.now();
   let asking = false;
-  const timer = setInterval(() => {
+  const look = async () => {
     const now = performance.now();
     if (!isBusy() || bytes() !== seen) {
       seen = bytes();
@@ -32,14 +32,12 @@ export function watchSilence({ bytes, isBusy, ask, onLost }: Watched): () => voi
     if (asking || now - silentSince < SILENCE_MS) return;
     asking = true;
     const before = seen;
-    void ask()
-      .catch(() => false)
-      .then((isThere) => {
-        asking = false;
-        silentSince = performance.now();
-        if (!isThere && isBusy() && bytes() === before) onLost();
-      });
-  }, LOOK_MS);
+    const isThere = await ask().catch(() => false);
+    asking = false;
+    silentSince = performance.now();
+    if (!isThere && isBusy() && bytes() === before) onLost();
+  };
+  const timer = setInterval(() => void look(), LOOK_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

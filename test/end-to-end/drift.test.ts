@@ -19,7 +19,9 @@ describeWithPostgres('when the tables change', () => {
     await seedOrders(scenario.source, 200);
     await scenario.jobs(ORDERS_JOB);
     expect((await scenario.run()).code).toBe(0);
-    await scenario.source.query(`alter table public.orders add column colour text; update public.orders set colour = 'red', updated_at = now() where id <= 10`);
+    await scenario.source.query(
+      `alter table public.orders add column colour text; update public.orders set colour = 'red', updated_at = now() where id <= 10`,
+    );
     const second = await scenario.run();
     expect(second.code).toBe(0);
     expect(await scenario.target.query(`select count(*)::int as n from public.orders where colour = 'red'`)).toEqual([{ n: 10 }]);
@@ -31,8 +33,11 @@ describeWithPostgres('when the tables change', () => {
     await scenario.jobs(ORDERS_JOB);
     const following = scenario.start(['run', '--follow', '--json']);
     await expect.poll(() => rowsWritten(scenario), { timeout: 20_000 }).toBe(200);
-    await scenario.source.query(`alter table public.orders add column colour text; update public.orders set colour = 'red', updated_at = now() where id <= 10`);
-    const red = async (): Promise<unknown> => (await scenario.target.query(`select count(*)::int as n from public.orders as t where to_jsonb(t) ->> 'colour' = 'red'`))[0];
+    await scenario.source.query(
+      `alter table public.orders add column colour text; update public.orders set colour = 'red', updated_at = now() where id <= 10`,
+    );
+    const red = async (): Promise<unknown> =>
+      (await scenario.target.query(`select count(*)::int as n from public.orders as t where to_jsonb(t) ->> 'colour' = 'red'`))[0];
     await expect.poll(red, { timeout: 20_000 }).toEqual({ n: 10 });
     following.kill('SIGTERM');
     const stopped = ranOf(await following.waitForExit());
@@ -45,7 +50,9 @@ describeWithPostgres('when the tables change', () => {
     await seedOrders(scenario.source, 50);
     await scenario.jobs(`${ORDERS_JOB}        drift: { add: stop }\n`);
     expect((await scenario.run()).code).toBe(0);
-    await scenario.source.query(`alter table public.orders add column colour text; update public.orders set colour = 'red', updated_at = now()`);
+    await scenario.source.query(
+      `alter table public.orders add column colour text; update public.orders set colour = 'red', updated_at = now()`,
+    );
     const stopped = await scenario.trueup('run', '--json');
     expect(stopped.code).toBe(5);
     expect(stopped.stdout).toContain('E_DRIFT');
@@ -59,10 +66,14 @@ describeWithPostgres('when the tables change', () => {
     await seedOrders(scenario.source, 50);
     await scenario.jobs(ORDERS_JOB);
     expect((await scenario.run()).code).toBe(0);
-    await scenario.source.query(`alter table public.orders drop column note, alter column total type numeric(20,4); update public.orders set total = 12345678901.2345, updated_at = now() where id = 7`);
+    await scenario.source.query(
+      `alter table public.orders drop column note, alter column total type numeric(20,4); update public.orders set total = 12345678901.2345, updated_at = now() where id = 7`,
+    );
     const second = await scenario.run();
     expect(second.code).toBe(0);
-    expect(await scenario.target.query(`select total::text, note from public.orders where id = 7`)).toEqual([{ total: '12345678901.2345', note: 'note 7' }]);
+    expect(await scenario.target.query(`select total::text, note from public.orders where id = 7`)).toEqual([
+      { total: '12345678901.2345', note: 'note 7' },
+    ]);
   });
 
   it('a type that no longer fits stops with 5', async () => {
@@ -70,7 +81,9 @@ describeWithPostgres('when the tables change', () => {
     await seedOrders(scenario.source, 50);
     await scenario.jobs(ORDERS_JOB);
     expect((await scenario.run()).code).toBe(0);
-    await scenario.source.query(`alter table public.orders alter column placed_at type boolean using true; update public.orders set updated_at = now() where id = 7`);
+    await scenario.source.query(
+      `alter table public.orders alter column placed_at type boolean using true; update public.orders set updated_at = now() where id = 7`,
+    );
     const stopped = await scenario.trueup('run', '--json');
     expect(stopped.code).toBe(5);
     expect(stopped.stdout).toContain('E_DRIFT');
@@ -107,7 +120,9 @@ describeWithPostgres('when the tables change', () => {
       const next = await scenario.run();
       expect(next.code).toBe(0);
       expect(next.stream('public.orders').deadLettered).toBe(0);
-      await withClient(server.url, async (client) => expect((await client.query('select count(*)::int as n from public.orders')).rows).toEqual([{ n: 60_000 }]));
+      await withClient(server.url, async (client) =>
+        expect((await client.query('select count(*)::int as n from public.orders')).rows).toEqual([{ n: 60_000 }]),
+      );
       await server.stop();
     } finally {
       disk.unmount();
@@ -124,7 +139,10 @@ describeWithPostgres('keys and cursors', () => {
     expect(first.report.jobs[0]?.guarantee?.deletes).toBe('never');
     await scenario.source.query(`update public.orders set id = 1001, updated_at = now() where id = 1`);
     await scenario.run();
-    expect(await scenario.target.query('select id::int from public.orders where id in (1, 1001) order by 1')).toEqual([{ id: 1 }, { id: 1001 }]);
+    expect(await scenario.target.query('select id::int from public.orders where id in (1, 1001) order by 1')).toEqual([
+      { id: 1 },
+      { id: 1001 },
+    ]);
   });
 
   it('soft deletes are deletes', async () => {
@@ -142,7 +160,9 @@ describeWithPostgres('keys and cursors', () => {
   it('a table without a key is refused with advice', async () => {
     const scenario = await openScenario();
     await scenario.source.query('create table public.log (at timestamptz not null, line text)');
-    await scenario.jobs(`\n  log:\n    source: shop\n    target: copy\n    streams: [{ from: public.log, changes: { by: cursor, field: at } }]\n`);
+    await scenario.jobs(
+      `\n  log:\n    source: shop\n    target: copy\n    streams: [{ from: public.log, changes: { by: cursor, field: at } }]\n`,
+    );
     const refused = await scenario.trueup('run', '--json');
     expect(refused.code).toBe(2);
     expect(refused.stdout).toContain('E_STREAM_KEY');

@@ -6,27 +6,33 @@ import { ORDERS_JOB, expectEqualTables, openScenario, ranOf, seedOrders, tableHa
 const SMALL_BATCHES = 'defaults: { batch: { rows: 500 } }\n';
 
 describeWithPostgres('when something goes wrong', () => {
-  it('one bad row of 10,000: all others arrive, the letter names key and reason, and goes once the row is mended', { timeout: 60_000 }, async () => {
-    const scenario = await openScenario();
-    await seedOrders(scenario.source, 10_000);
-    await scenario.jobs(ORDERS_JOB);
-    expect((await scenario.trueup('plan', '--apply')).code).toBe(0);
-    await scenario.target.query(`alter table public.orders add check (total <> 6172.5)`); // row 4938
-    const first = await scenario.run();
-    expect(first.code).toBe(3);
-    expect(first.report.status).toBe('incomplete');
-    expect(first.stream('public.orders')).toMatchObject({ upserted: 9_999, deadLettered: 1, read: 10_000 });
-    const list = await scenario.trueup('dead-letters', 'list', '--json');
-    expect(JSON.parse(list.stdout)).toMatchObject({ letters: [{ job: 'orders', stream: 'public.orders', key: '4938', code: 'E_RECORD_VALUE', attempts: 1 }] });
-    expect(list.stdout).not.toContain('6172.5');
-    expect((await scenario.run()).code).toBe(0);
-    await scenario.source.query(`update public.orders set total = 1, updated_at = now() where id = 4938`);
-    const mended = await scenario.run();
-    expect(mended.code).toBe(0);
-    expect(mended.stream('public.orders')).toMatchObject({ lettersResolved: 1, upserted: 1 });
-    expect(JSON.parse((await scenario.trueup('dead-letters', 'list', '--json')).stdout)).toMatchObject({ letters: [] });
-    await expectEqualTables(scenario, 'public.orders');
-  });
+  it(
+    'one bad row of 10,000: all others arrive, the letter names key and reason, and goes once the row is mended',
+    { timeout: 60_000 },
+    async () => {
+      const scenario = await openScenario();
+      await seedOrders(scenario.source, 10_000);
+      await scenario.jobs(ORDERS_JOB);
+      expect((await scenario.trueup('plan', '--apply')).code).toBe(0);
+      await scenario.target.query(`alter table public.orders add check (total <> 6172.5)`); // row 4938
+      const first = await scenario.run();
+      expect(first.code).toBe(3);
+      expect(first.report.status).toBe('incomplete');
+      expect(first.stream('public.orders')).toMatchObject({ upserted: 9_999, deadLettered: 1, read: 10_000 });
+      const list = await scenario.trueup('dead-letters', 'list', '--json');
+      expect(JSON.parse(list.stdout)).toMatchObject({
+        letters: [{ job: 'orders', stream: 'public.orders', key: '4938', code: 'E_RECORD_VALUE', attempts: 1 }],
+      });
+      expect(list.stdout).not.toContain('6172.5');
+      expect((await scenario.run()).code).toBe(0);
+      await scenario.source.query(`update public.orders set total = 1, updated_at = now() where id = 4938`);
+      const mended = await scenario.run();
+      expect(mended.code).toBe(0);
+      expect(mended.stream('public.orders')).toMatchObject({ lettersResolved: 1, upserted: 1 });
+      expect(JSON.parse((await scenario.trueup('dead-letters', 'list', '--json')).stdout)).toMatchObject({ letters: [] });
+      await expectEqualTables(scenario, 'public.orders');
+    },
+  );
 
   it('a letter is replayed with the row as it is now, once its cause is gone', { timeout: 60_000 }, async () => {
     const scenario = await openScenario();
@@ -64,7 +70,10 @@ describeWithPostgres('when something goes wrong', () => {
     const scenario = await openScenario();
     const wrong = new URL(role.url(scenario.source.url));
     wrong.password = 'not-the-password';
-    await scenario.write('trueup.yaml', `connections:\n  shop: { connector: postgres, url: "${wrong.href}" }\n  copy: { connector: postgres, url: "\${COPY_URL}" }\njobs:${ORDERS_JOB}`);
+    await scenario.write(
+      'trueup.yaml',
+      `connections:\n  shop: { connector: postgres, url: "${wrong.href}" }\n  copy: { connector: postgres, url: "\${COPY_URL}" }\njobs:${ORDERS_JOB}`,
+    );
     const started = Date.now();
     const exit = await scenario.trueup('run', '--json');
     // The run's own server may trust everybody; then the role lacks the privilege instead.
@@ -83,26 +92,30 @@ describeWithPostgres('when something goes wrong', () => {
     expect(JSON.parse(exit.stdout)).toMatchObject({ jobs: [{ status: 'failed', error: { code: 'E_UNREACHABLE' } }] });
   });
 
-  it('a signal ends it at a checkpoint within five seconds, with 143, and the next run goes on from there', { timeout: 60_000 }, async () => {
-    const scenario = await openScenario();
-    await seedOrders(scenario.source, 60_000);
-    await scenario.jobs(ORDERS_JOB, 'defaults: { batch: { rows: 200 } }\n');
-    const running = scenario.start(['run', '--json']);
-    await expect.poll(() => written(scenario.target.url), { timeout: 20_000, interval: 50 }).toBeGreaterThan(500);
-    const asked = Date.now();
-    running.kill('SIGTERM');
-    const stopped = ranOf(await running.waitForExit(10_000));
-    expect(Date.now() - asked).toBeLessThan(5_000);
-    expect(stopped.code).toBe(143);
-    expect(stopped.report.status).toBe('stopped');
-    const { upserted } = stopped.stream('public.orders');
-    expect(upserted).toBeGreaterThan(0);
-    expect(upserted).toBe(await written(scenario.target.url));
-    const next = await scenario.run();
-    expect(next.code).toBe(0);
-    expect(next.stream('public.orders').upserted).toBe(60_000 - upserted);
-    await expectEqualTables(scenario, 'public.orders');
-  });
+  it(
+    'a signal ends it at a checkpoint within five seconds, with 143, and the next run goes on from there',
+    { timeout: 60_000 },
+    async () => {
+      const scenario = await openScenario();
+      await seedOrders(scenario.source, 60_000);
+      await scenario.jobs(ORDERS_JOB, 'defaults: { batch: { rows: 200 } }\n');
+      const running = scenario.start(['run', '--json']);
+      await expect.poll(() => written(scenario.target.url), { timeout: 20_000, interval: 50 }).toBeGreaterThan(500);
+      const asked = Date.now();
+      running.kill('SIGTERM');
+      const stopped = ranOf(await running.waitForExit(10_000));
+      expect(Date.now() - asked).toBeLessThan(5_000);
+      expect(stopped.code).toBe(143);
+      expect(stopped.report.status).toBe('stopped');
+      const { upserted } = stopped.stream('public.orders');
+      expect(upserted).toBeGreaterThan(0);
+      expect(upserted).toBe(await written(scenario.target.url));
+      const next = await scenario.run();
+      expect(next.code).toBe(0);
+      expect(next.stream('public.orders').upserted).toBe(60_000 - upserted);
+      await expectEqualTables(scenario, 'public.orders');
+    },
+  );
 
   it('an owner that was stopped in its tracks is taken over, and writes nothing when it wakes', { timeout: 120_000 }, async () => {
     const scenario = await openScenario();
@@ -160,7 +173,10 @@ describeWithPostgres('when something goes wrong', () => {
     const scenario = await openScenario();
     await seedOrders(scenario.source, 100);
     await scenario.source.query(`grant usage on schema public to ${role.name}; grant select on public.orders to ${role.name}`);
-    await scenario.write('trueup.yaml', `connections:\n  shop: { connector: postgres, url: "${role.url(scenario.source.url)}" }\n  copy: { connector: postgres, url: "\${COPY_URL}" }\njobs:${ORDERS_JOB}`);
+    await scenario.write(
+      'trueup.yaml',
+      `connections:\n  shop: { connector: postgres, url: "${role.url(scenario.source.url)}" }\n  copy: { connector: postgres, url: "\${COPY_URL}" }\njobs:${ORDERS_JOB}`,
+    );
     expect((await scenario.run()).code).toBe(0);
     await scenario.source.query(`revoke select on public.orders from ${role.name}`);
     const refused = await scenario.trueup('run', '--json');

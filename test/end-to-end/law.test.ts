@@ -75,7 +75,7 @@ function sqlOf({ kind, low, span, v, stamp }: Work, table: string, parity: 0 | 1
   }
 }
 
-async function open(): Promise<Scenario> {
+async function openSubjects(): Promise<Scenario> {
   const scenario = await openScenario();
   for (const { table, mapping } of SUBJECTS) {
     await scenario.source
@@ -105,7 +105,7 @@ describeWithPostgres(`random work over several runs (seed ${seed})`, () => {
   it('leaves the target as SQL over the source computes it, after every run, and every report adds up', { timeout: 180_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 2 }), async (steps) => {
-        const scenario = await open();
+        const scenario = await openSubjects();
         const late = await scenario.source.connect();
         for (const { now, late: open } of steps) {
           await late.query('begin');

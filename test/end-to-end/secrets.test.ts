@@ -32,7 +32,7 @@ function expectNoSecret(where: string, text: string): void {
       );
 }
 
-async function setUp(): Promise<{ scenario: Scenario; exits: Exit[]; config: (change?: Partial<Parts>) => Promise<void>; source: URL }> {
+async function setUp(): Promise<{ scenario: Scenario; config: (change?: Partial<Parts>) => Promise<void>; source: URL }> {
   const scenario = await openScenario();
   const role = await createRole('secretive');
   await seedOrders(scenario.source, 200);
@@ -57,7 +57,7 @@ async function setUp(): Promise<{ scenario: Scenario; exits: Exit[]; config: (ch
       `${parts.where}fields:\n  customer: { from: customer, mask: { hmac: "\${MASK_KEY}" } }\n  note: { from: note, mask: { hmac: "\${file:key.txt}" } }\notherFields: keep\n`,
     );
   };
-  return { scenario, exits: [], config, source };
+  return { scenario, config, source };
 }
 
 interface Parts {
@@ -110,7 +110,7 @@ describeWithPostgres('secrets', () => {
     await scenario.source.query(`update public.orders set updated_at = now(), total = total + 1 where id < 50`);
     expect((await trueup(scenario, 'run', '--log-level', 'debug')).code).toBe(0);
     const letters = await trueup(scenario, 'dead-letters', 'list', '--json');
-    expect(JSON.parse(letters.stdout).letters).toHaveLength(20);
+    expect((JSON.parse(letters.stdout) as { letters: unknown[] }).letters).toHaveLength(20);
     for (const args of [
       ['dead-letters', 'show', 'orders', '10'],
       ['status', '--json'],
