@@ -3,14 +3,15 @@ import { connectors as builtIn } from '../connectors/index.ts';
 import { createConnectorLoader } from './config/connectors.ts';
 import { loadConfig } from './config/load-config.ts';
 import { createReferenceResolver } from './config/references.ts';
-import type { Connection, Job, ResolvedConfig } from './config/resolved.ts';
+import type { Job, ResolvedConfig } from './config/resolved.ts';
 import { testMappings as testMappingFiles } from './config/test-mappings.ts';
 import type { MappingTestReport } from './config/test-mappings.ts';
 import { expandStreams } from './config/wildcards.ts';
+import { createConnections } from './connections.ts';
 import { TrueupError } from './errors.ts';
 import type { Checkpoint, Letter, RunRecord, StateStore } from './model/checkpoint.ts';
 import type { Connector, ConnectorContext, Log } from './model/connector.ts';
-import type { Source, StreamInfo, Target } from './model/contracts.ts';
+import type { StreamInfo } from './model/contracts.ts';
 import type { Json } from './model/json.ts';
 import { createByteBudget } from './pipeline/byte-budget.ts';
 import { changeCheckpoint } from './pipeline/change-checkpoint.ts';
@@ -30,7 +31,7 @@ import type { JobReport, RunReport } from './pipeline/report.ts';
 import type { ResumeOptions } from './pipeline/resume.ts';
 import { runJob } from './pipeline/run-job.ts';
 import type { JobRequest } from './pipeline/run-job.ts';
-import { StopRequest } from './pipeline/stop.ts';
+import { withTimeLimit } from './pipeline/stop.ts';
 import { nextFireTime } from './scheduler/fire-time.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { isAlive, thisProcess } from './state/process-identity.ts';
@@ -179,7 +180,7 @@ async function openState(config: ResolvedConfig, log: Log): Promise<StateStore> 
 
 function createApp(parts: Parts): App {
   const { config, state, options } = parts;
-  const connections = createConnections(parts);
+  const connections = createConnections({ config, connectors: parts.connectors, log: options.log });
   const budget = createByteBudget(config.memoryBytes);
   const secrets = createReferenceResolver({ env: options.env, baseDir: config.baseDir });
   const process = thisProcess();
@@ -379,47 +380,6 @@ function createApp(parts: Parts): App {
   };
 }
 
-interface Connections {
-  connector(name: string): Connector;
-  source(name: string): Source;
-  target(name: string): Target;
-  close(): Promise<void>;
-}
-
-/** Sources and targets by connection, each opened once and shared by all jobs. */
-function createConnections({ config, connectors, options }: Parts): Connections {
-  const sources = new Map<string, Source>();
-  const targets = new Map<string, Target>();
-  const connector = (name: string): Connector => connectors.get(name) as Connector;
-  const connection = (name: string): Connection => {
-    const found = config.connections.get(name);
-    if (found === undefined)
-      throw new TrueupError('E_USAGE', `there is no connection '${name}'. Connections: ${[...config.connections.keys()].join(', ')}`);
-    return found;
-  };
-  const context = (name: string): ConnectorContext => ({ connection: name, log: options.log, baseDir: config.baseDir });
-  return {
-    connector,
-    source(name) {
-      const opened = sources.get(name) ?? connector(connection(name).name).openSource?.(connection(name).options, context(name));
-      if (opened === undefined)
-        throw new TrueupError('E_CONFIG_INVALID', `connection '${name}': connector '${connector(name).name}' cannot be a source`);
-      sources.set(name, opened);
-      return opened;
-    },
-    target(name) {
-      const opened = targets.get(name) ?? connector(connection(name).name).openTarget?.(connection(name).options, context(name));
-      if (opened === undefined)
-        throw new TrueupError('E_CONFIG_INVALID', `connection '${name}': connector '${connector(name).name}' cannot be a target`);
-      targets.set(name, opened);
-      return opened;
-    },
-    async close() {
-      await Promise.allSettled([...sources.values(), ...targets.values()].map((one) => one.close()));
-    },
-  };
-}
-
 function jobNamed(config: ResolvedConfig, name: string): Job {
   const job = config.jobs.get(name);
   if (job === undefined) throw new TrueupError('E_USAGE', `there is no job '${name}'. Jobs: ${[...config.jobs.keys()].join(', ')}`);
@@ -428,13 +388,6 @@ function jobNamed(config: ResolvedConfig, name: string): Job {
 
 function chosen(config: ResolvedConfig, names: readonly string[]): string[] {
   return names.length === 0 ? [...config.jobs.keys()] : names.map((name) => jobNamed(config, name).name);
-}
-
-function withTimeLimit(signals: RunSignals, maxTimeMs: number | undefined): { readonly signals: RunSignals; clear(): void } {
-  if (maxTimeMs === undefined) return { signals, clear: () => {} };
-  const over = new AbortController();
-  const timer = setTimeout(() => over.abort(new StopRequest(0)), maxTimeMs);
-  return { signals: { stop: AbortSignal.any([signals.stop, over.signal]), abort: signals.abort }, clear: () => clearTimeout(timer) };
 }
 
 /** The report as it is printed: what is absent is absent. */

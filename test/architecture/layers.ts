@@ -23,7 +23,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'src/testing': ['src/sdk.ts', 'src/model'],
 
   // The composition root, and what stands on it.
+  'src/connections.ts': ['src/model', 'src/config'],
   'src/app.ts': [
+    'src/connections.ts',
     'src/model',
     'src/mapping',
     'src/config',
