@@ -13,7 +13,7 @@ export { carrierProblem } from './model/carrier.ts';
 export { planConversion } from './model/conversion.ts';
 export type { ConversionPlan } from './model/conversion.ts';
 export type { CellRecordsInit, Decode, Form, Records } from './model/records.ts';
-export { cellRecords, decodedCell } from './model/records.ts';
+export { cellRecords, decodedCell, scanRows } from './model/records.ts';
 export type { Op } from './model/change.ts';
 export { OP, OPS } from './model/change.ts';
 export type { Cursor, Feed, Position } from './model/feed.ts';

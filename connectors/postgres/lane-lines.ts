@@ -1,4 +1,4 @@
-import { OP, TrueupError, fieldIndex, isTrueupError, sameType } from '../../src/sdk.ts';
+import { OP, TrueupError, fieldIndex, isTrueupError, sameType, scanRows } from '../../src/sdk.ts';
 import type { Cell, Decode, MappedBatch, Records, Row, Shape } from '../../src/sdk.ts';
 import { LARGE_CHARS, lineChars, sendLines } from './lane-chunks.ts';
 import type { LargeText, Sent, StagedLine } from './lane-chunks.ts';
@@ -60,11 +60,14 @@ export interface Segment {
 /** The lines of the records `from <= i < to`, in chunks of some 64 KiB. A record that no line can be made of is among the faults. */
 export function* stagedLines(segment: Segment): Generator<Buffer> {
   const { batch, from, to, into } = segment;
-  const rows = batch.records.rows();
   let pending: StagedLine[] = [];
   let chars = 0;
-  for (let index = from; index < to; index++) {
-    const staged = recordLine(segment, rows[index] as Row, index);
+  let index = -1;
+  for (const row of scanRows(batch.records)) {
+    index++;
+    if (index < from) continue;
+    if (index >= to) break;
+    const staged = recordLine(segment, row, index);
     if (staged === null) continue;
     pending.push(staged);
     chars += lineChars(staged);

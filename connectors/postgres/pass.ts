@@ -1,7 +1,8 @@
 import type { Batch } from '../../src/sdk.ts';
 import { lookbackFloor } from './clock.ts';
 import { batchOf, progressOf, readRows } from './copy-read.ts';
-import type { BatchLimits, ReadRows } from './copy-read.ts';
+import type { BatchLimits } from './copy-read.ts';
+import type { ReadRows } from './copy-rows.ts';
 import { writeCursor } from './cursor.ts';
 import type { ChangesCursor, PassCursor, Phase } from './cursor.ts';
 import type { Fence } from './fence.ts';

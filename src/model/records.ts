@@ -19,6 +19,8 @@ export interface Records {
   readonly textDialect: string | null;
   /** The rows, aligned to the shape. Cells form only; lazy and memoised. */
   rows(): readonly Row[];
+  /** The same rows one after another, each made as it is asked for and kept by nobody. Absent: `rows` costs nothing more. */
+  scan?(): Iterable<Row>;
   /** Not `null`: the string cells of this field are still source text, to be decoded only where someone looks inside. `null` and `undefined` cells are never text. */
   decoder(field: number): Decode | null;
   /** The records `from <= i < to`, for bisecting. */
@@ -46,6 +48,11 @@ export function cellRecords(init: CellRecordsInit): Records {
     slice: (from, to) =>
       cellRecords({ ...init, rows: rows.slice(from, to), bytes: rows.length === 0 ? 0 : Math.ceil((bytes * (to - from)) / rows.length) }),
   };
+}
+
+/** The rows, for who looks at each of them once: records that are not in memory yet then never are, all at once. */
+export function scanRows(records: Records): Iterable<Row> {
+  return records.scan?.() ?? records.rows();
 }
 
 /** One cell as its carrier, whether it was decoded before or not. */

@@ -5,8 +5,8 @@ import { retryWaiting } from './hydrate-letters.ts';
 import { readAhead } from './read-ahead.ts';
 import { writeBatch } from './write-batch.ts';
 
-/** Batches that wait while one is written. */
-const READ_AHEAD = 2;
+/** Batches that wait while one is written: the next is read meanwhile, and a third would only cost memory. */
+const READ_AHEAD = 1;
 
 /** How often progress without records is saved, at most (ms): an idle stream must not keep its target busy. */
 const IDLE_COMMIT_MS = 5_000;

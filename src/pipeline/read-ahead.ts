@@ -37,7 +37,7 @@ export async function* readAhead(source: AsyncIterable<Batch>, options: ReadAhea
         holding += bytes;
         queue.push(batch);
         wakeWriter();
-        while (queue.length > options.depth && !signal.aborted) await new Promise<void>((resolve) => (wakeReader = resolve));
+        while (queue.length >= options.depth && !signal.aborted) await new Promise<void>((resolve) => (wakeReader = resolve));
         if (signal.aborted) break;
       }
     } catch (error) {

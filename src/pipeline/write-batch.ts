@@ -68,8 +68,9 @@ async function writeRecords(run: FeedRun, stream: StreamRun, batch: Batch): Prom
   pending.filtered += mapped.filtered;
   pending.exits += mapped.exits;
   pending.conversions.push(...mapped.conversions);
-  const rows = batch.records.rows();
-  const keyOf = (index: number): string => letterKey(batch.shape, batch.records, rows[index] as Row);
+  // Most batches have no fault, and then nobody needs their rows twice.
+  const rowAt = (index: number): Row => batch.records.rows()[index] as Row;
+  const keyOf = (index: number): string => letterKey(batch.shape, batch.records, rowAt(index));
   const faulty = new Set<number>();
   for (const { index, code, message } of mapped.rejected) {
     faulty.add(index);
@@ -89,7 +90,7 @@ async function writeRecords(run: FeedRun, stream: StreamRun, batch: Batch): Prom
     run.uncommitted?.push({ stream, batch: part.batch, keyAt: (index) => keyOf(originOf(mapped, part.origin, index)) });
   }
   resolveDelivered(run, stream, batch, faulty);
-  return touched.map((index) => batch.shape.key.map((field) => decodedCell(batch.records, rows[index] as Row, field)));
+  return touched.map((index) => batch.shape.key.map((field) => decodedCell(batch.records, rowAt(index), field)));
 }
 
 /** A key that was delivered, filtered or deleted needs its letter no longer. */

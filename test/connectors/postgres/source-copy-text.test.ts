@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lastCells, lineSplitter, splitLine } from '../../../connectors/postgres/copy-text.ts';
-import type { Line } from '../../../connectors/postgres/copy-text.ts';
+import { lastLineTail, lineCollector, lineTexts } from '../../../connectors/postgres/copy-lines.ts';
+import type { LineLimits, Lines, OversizedLine } from '../../../connectors/postgres/copy-lines.ts';
+import { lastCells, splitLine } from '../../../connectors/postgres/copy-text.ts';
 
 const ESCAPED: Readonly<Record<string, string>> = {
   '\\': '\\\\',
@@ -30,16 +31,70 @@ const cell = fc.option(
   fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: fc.constantFrom('\\', '\t', '\n', 'N', '.', 'é', '日', '😀', '"') })),
 );
 
+const UNLIMITED: LineLimits = { count: Infinity, bytes: Infinity, perLine: 0, lineBytes: 1_000_000 };
+
+interface Batch {
+  readonly lines: Lines;
+  readonly oversized: readonly OversizedLine[];
+}
+
+/** Everything that the chunks hold, as batches within the limits. */
+function collected(chunks: readonly Buffer[], limits: LineLimits): { readonly batches: Batch[]; readonly open: boolean } {
+  const collector = lineCollector(limits);
+  const batches: Batch[] = [];
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      at = collector.add(chunk, at);
+      if (collector.full) batches.push(collector.take());
+    }
+  }
+  if (!collector.empty) batches.push(collector.take());
+  return { batches, open: collector.open };
+}
+
+const rowsOf = ({ lines }: Batch): (string | null)[][] => [...lineTexts(lines)].map(splitLine);
+
 describe('the text format of COPY', () => {
-  it('comes back as the rows it was made of, wherever the chunks are cut', () => {
+  it('comes back as the rows it was made of, wherever the chunks are cut and however few rows a batch takes', () => {
     fc.assert(
-      fc.property(fc.array(fc.array(cell, { minLength: 2, maxLength: 2 })), fc.array(fc.nat()), (rows, places) => {
-        const splitter = lineSplitter(1_000_000);
-        const lines = cutAt(copied(rows), places).flatMap((chunk) => splitter.push(chunk));
-        expect(lines.map((line) => splitLine(line as string))).toEqual(rows);
-        expect(splitter.open).toBe(false);
+      fc.property(
+        fc.array(fc.array(cell, { minLength: 2, maxLength: 2 })),
+        fc.array(fc.nat()),
+        fc.integer({ min: 1, max: 5 }),
+        (rows, places, count) => {
+          const { batches, open } = collected(cutAt(copied(rows), places), { ...UNLIMITED, count });
+          expect(open).toBe(false);
+          expect(batches.flatMap(rowsOf)).toEqual(rows);
+          for (const [index, { lines }] of batches.entries()) {
+            expect(lines.count).toBe(index < batches.length - 1 ? count : rows.length - count * (batches.length - 1));
+            expect(lines.bytes).toBe(lines.pieces.reduce((sum, piece) => sum + piece.length, 0));
+          }
+        },
+      ),
+    );
+  });
+
+  it('tells the last cells of a batch without looking at the others', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(cell, { minLength: 2, maxLength: 2 }), { minLength: 1 }), fc.array(fc.nat()), (rows, places) => {
+        const [batch] = collected(cutAt(copied(rows), places), UNLIMITED).batches;
+        const { lines } = batch as Batch;
+        expect(splitLine(lastLineTail(lines))).toEqual(rows.at(-1));
+        // From somewhere inside of the line, the cells that lie in it as a whole are still right.
+        const some = lastCells(lastLineTail(lines, 3), 1);
+        if (some !== null) expect(some).toEqual(rows.at(-1)?.slice(1));
       }),
     );
+  });
+
+  it('ends a batch before it gets too large, by what the rows weigh and by what their cells do', () => {
+    const rows = Array.from({ length: 10 }, (_, id) => ['x'.repeat(98), String(id)]);
+    const countsOf = (limits: Partial<LineLimits>) =>
+      collected([copied(rows)], { ...UNLIMITED, ...limits }).batches.map(({ lines }) => lines.count);
+    expect(countsOf({ bytes: 404 })).toEqual([4, 4, 2]);
+    expect(countsOf({ bytes: 403 })).toEqual([3, 3, 3, 1]);
+    expect(countsOf({ bytes: 404, perLine: 101 })).toEqual([2, 2, 2, 2, 2]);
+    expect(countsOf({ bytes: 50 })).toEqual(rows.map(() => 1));
   });
 
   it('passes over rows that are too large, and keeps those around them', () => {
@@ -49,11 +104,13 @@ describe('the text format of COPY', () => {
         fc.array(fc.nat()),
         (sizes, places) => {
           const rows = sizes.map(([size, id]) => ['ä'.repeat(size), String(id)]);
-          const splitter = lineSplitter(300);
-          const lines = cutAt(copied(rows), places).flatMap((chunk) => splitter.push(chunk));
-          const seen = lines.map((line: Line) =>
-            typeof line === 'string' ? splitLine(line) : { bytes: line.bytes, key: lastCells(line.tail, 1) },
-          );
+          const { batches } = collected(cutAt(copied(rows), places), { ...UNLIMITED, lineBytes: 300, count: 7 });
+          const seen = batches.flatMap((batch) => {
+            const kept: unknown[] = rowsOf(batch);
+            // From the last on, so that those before keep their places.
+            for (const { bytes, tail, after } of batch.oversized.toReversed()) kept.splice(after, 0, { bytes, key: lastCells(tail, 1) });
+            return kept;
+          });
           const expected = rows.map((row) => {
             const bytes = Buffer.byteLength(row.join('\t'));
             return bytes > 300 ? { bytes, key: [row[1]] } : row;
@@ -65,19 +122,20 @@ describe('the text format of COPY', () => {
   });
 
   it('keeps no more of a huge row than its end', () => {
-    const splitter = lineSplitter(1_000_000);
+    const collector = lineCollector(UNLIMITED);
     const chunk = Buffer.alloc(64 * 1024, 'x');
     const before = process.memoryUsage().arrayBuffers;
-    for (let count = 0; count < 2000; count++) splitter.push(chunk);
+    for (let count = 0; count < 2000; count++) collector.add(chunk, 0);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 1024 * 1024);
-    const [line] = splitter.push(Buffer.from('\t42\n'));
+    collector.add(Buffer.from('\t42\n'), 0);
+    const [line] = collector.take().oversized;
     expect(line).toMatchObject({ bytes: 2000 * 64 * 1024 + 3 });
-    expect(lastCells((line as { tail: string }).tail, 1)).toEqual(['42']);
+    expect(lastCells((line as OversizedLine).tail, 1)).toEqual(['42']);
   });
 
   it('says that a row is unfinished when the stream ends inside it', () => {
-    const splitter = lineSplitter(100);
-    expect(splitter.push(Buffer.from('1\ta\n2\t'))).toEqual(['1\ta']);
-    expect(splitter.open).toBe(true);
+    const { batches, open } = collected([Buffer.from('1\ta\n2\t')], UNLIMITED);
+    expect(batches.flatMap(rowsOf)).toEqual([['1', 'a']]);
+    expect(open).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
-import { INSTANT_INFINITY, decodedCell, typeText } from '../../../src/sdk.ts';
+import { INSTANT_INFINITY, decodedCell, scanRows, typeText } from '../../../src/sdk.ts';
 import type { Batch, Cell } from '../../../src/sdk.ts';
 import { createDatabase, describeWithPostgres } from '../../servers/postgres.ts';
 import type { TestDatabase } from '../../servers/postgres.ts';
@@ -125,9 +125,27 @@ describeWithPostgres('connectors: postgres, values', () => {
     await database.query(
       `create table wide (id int primary key, updated_at timestamptz not null default now(), big text, ${columns}); insert into wide (id, big) select i, repeat('0123456789', 500000) from generate_series(1, 20) i`,
     );
-    const { batches, rows } = await drainOnce(database.url, streamRef('public.wide'), { batchRows: 10_000, batchBytes: 8 * 1024 * 1024 });
+    const batchBytes = 8 * 1024 * 1024;
+    const { batches, rows } = await drainOnce(database.url, streamRef('public.wide'), { batchRows: 10_000, batchBytes });
     expect(rows).toHaveLength(20);
     expect(rows.every((row) => (row['big'] as string).length === 5_000_000 && row['c199'] === 'x'.repeat(20))).toBe(true);
-    expect(Math.max(...batches.map((batch) => batch.records.count))).toBe(2);
+    for (const { records } of batches) expect(records.bytes).toBeLessThanOrEqual(batchBytes);
+  });
+
+  it('hands the same rows to who looks at each of them once and to who keeps them', async () => {
+    await database.query(
+      `create table seen (id int primary key, updated_at timestamptz not null default now(), v text); insert into seen (id, v) select i, case when i % 3 = 0 then null else E'a\\t' || i end from generate_series(1, 500) i`,
+    );
+    const { batches } = await drainOnce(database.url, streamRef('public.seen'), { batchRows: 200 });
+    expect(batches.map(({ records }) => records.count)).toEqual([200, 200, 100]);
+    for (const { records } of batches) {
+      const scanned = [...scanRows(records)];
+      expect(scanned).toHaveLength(records.count);
+      const rows = records.rows();
+      expect(rows).toEqual(scanned);
+      expect(records.rows()).toBe(rows);
+      expect([...scanRows(records)]).toEqual(scanned);
+      expect(records.slice(10, 12).rows()).toEqual(scanned.slice(10, 12));
+    }
   });
 });
