@@ -34,6 +34,8 @@ module.registerHooks({
 });
 
 try {
+  const { boundYoungGeneration } = await import(file('src/cli/young-generation'));
+  boundYoungGeneration();
   const { main } = await import(file('src/cli/main'));
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
