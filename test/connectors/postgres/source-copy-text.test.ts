@@ -43,7 +43,7 @@ function collected(chunks: readonly Buffer[], limits: LineLimits): { readonly ba
   const collector = lineCollector(limits);
   const batches: Batch[] = [];
   for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       at = collector.add(chunk, at);
       if (collector.full) batches.push(collector.take());
     }
