@@ -1,13 +1,13 @@
-import type { OnEvent } from '../pipeline/events.ts';
+import type { OnEvent, RunEvent } from '../pipeline/events.ts';
 import { applyEvent, createProgress, progressLines } from './progress.ts';
 import type { Session } from './session.ts';
 
 const REDRAW_MS = 100;
 
-/** Draws the progress of runs on standard error while `work` goes on. On anything but a terminal it draws nothing. */
+/** Draws the progress of runs on standard error while `work` goes on. On anything but a terminal it draws nothing, and logs why a run waits. */
 export async function withProgress<T>(session: Session, work: (onEvent: OnEvent) => Promise<T>): Promise<T> {
   const { screen, screenStyle: style } = session;
-  if (!screen.isTerminal) return work(() => {});
+  if (!screen.isTerminal) return work((event) => logWait(session, event));
   const progress = createProgress();
   const draw = () => {
     const lines = progressLines(progress, performance.now(), { width: screen.columns(), style });
@@ -19,5 +19,15 @@ export async function withProgress<T>(session: Session, work: (onEvent: OnEvent)
   } finally {
     clearInterval(timer);
     screen.panel([]);
+  }
+}
+
+/** Under cron nobody sees a progress line, and a run that waits for a server must not look as if it hung. */
+function logWait({ log }: Session, event: RunEvent): void {
+  if (event.kind === 'retry') {
+    const { job, stream, attempt, delayMs, code, message } = event;
+    log.warn({ job, ...(stream === '' ? {} : { stream }), attempt, delayMs, code }, `trying again in ${delayMs} ms: ${message}`);
+  } else if (event.kind === 'held-back') {
+    log.warn({ job: event.job, stream: event.stream, since: event.since, by: event.by }, 'an open transaction holds changes back');
   }
 }

@@ -36,9 +36,10 @@ export async function lateCommitScene(stage: Stage): Promise<Pick<DemoReport, 'l
   const inArchiveAfter = await lateRowsInArchive();
   story.happened(`Incremental runs while ${WRITERS} writers write`, [
     `${count(written.transactions)} transactions changed ${count(written.updated)} orders and added ${count(written.inserted)}`,
-    `run while they wrote: ${count(whileWriting.read)} rows read in ${seconds(whileWriting.durationMs)}`,
+    `run while they wrote: ${count(whileWriting.upserted)} rows written in ${seconds(whileWriting.durationMs)}`,
     `then a transaction committed that had stamped ${count(late.rows)} orders before that run: "updated_at > newest" finds ${count(foundByPlainCursor)} of them`,
-    `next run: ${count(afterwards.read)} rows read in ${seconds(afterwards.durationMs)}, ${count(inArchiveAfter)} of the ${count(late.rows)} late rows delivered`,
+    `next run: ${count(afterwards.upserted)} rows written in ${seconds(afterwards.durationMs)}, ${count(inArchiveAfter)} of the ${count(late.rows)} late rows among them`,
+    `(it looked at ${count(afterwards.read)}: what was written beside an open transaction is looked at again, and left alone where it is the same)`,
   ]);
   return {
     lateCommit: { rows: late.rows, stamp: late.stamp, newestBefore, foundByPlainCursor, inArchiveBefore, inArchiveAfter },

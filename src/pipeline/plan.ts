@@ -145,11 +145,7 @@ function keyedShape(entry: StreamEntry, info: StreamInfo, connection: string, pr
   if (entry.key === null) {
     if (info.shape.key.length === 0)
       problems.push(
-        at(
-          entry,
-          'E_STREAM_KEY',
-          `stream '${info.name}' has no primary key and no unique NOT NULL columns. Name unique columns with 'key: [...]'`,
-        ),
+        at(entry, 'E_STREAM_KEY', `stream '${info.name}' has no primary key and no unique NOT NULL columns. ${keyAdvice(entry, info)}`),
       );
     return info.shape;
   }
@@ -160,6 +156,12 @@ function keyedShape(entry: StreamEntry, info: StreamInfo, connection: string, pr
       at(entry, 'E_STREAM_UNKNOWN', `key: '${name}' is not a field of source stream '${info.name}'. Fields: ${fieldList(info.shape)}`),
     );
   return { ...info.shape, key: key.filter((index) => index >= 0) };
+}
+
+/** A wildcard has no place to name a key for one of its streams. */
+function keyAdvice(entry: StreamEntry, info: StreamInfo): string {
+  if (entry.from === info.name || entry.query !== null) return `Name unique columns with 'key: [...]'`;
+  return `Leave it out with 'except: ["${info.name}"]', or give it an entry of its own with 'key: [...]'`;
 }
 
 function chooseChanges(entry: StreamEntry, info: StreamInfo, problems: PlanProblem[]): ChangeSpec | null {

@@ -72,7 +72,10 @@ function rowOf(stream: StreamReport): string[] {
 function streamNotes(stream: StreamReport, style: Style): string[] {
   const name = singleLine(stream.stream);
   const notes: string[] = [];
-  if (stream.deadLettered > 0) notes.push(`${style.yellow('!')} ${name}: ${plural(stream.deadLettered, 'record')} became dead letters`);
+  if (stream.deadLettered > 0)
+    notes.push(
+      `${style.yellow('!')} ${name}: ${plural(stream.deadLettered, 'record')} became ${stream.deadLettered === 1 ? 'a dead letter' : 'dead letters'}`,
+    );
   if (stream.lettersResolved > 0) notes.push(`${name}: ${plural(stream.lettersResolved, 'dead letter')} resolved`);
   for (const { field, kind, count } of stream.conversions)
     notes.push(`${name}: ${plural(count, 'value')} of ${singleLine(field)} converted: ${kind}`);
@@ -102,6 +105,11 @@ export function statusText(status: RunStatus | 'running', style: Style): string 
 /** What went wrong is not in the config, so that the same command may well succeed. */
 const WORTH_REPEATING: ReadonlySet<number> = new Set([1, 7, 130, 143]);
 
+/** Credentials and privileges do not mend themselves. */
+function isRefused(job: JobReport): boolean {
+  return [job, ...job.streams].some(({ error }) => error?.code === 'E_ACCESS');
+}
+
 /** What a person does now. */
 function nextSteps(report: RunReport): string[] {
   const steps: string[] = [];
@@ -109,7 +117,7 @@ function nextSteps(report: RunReport): string[] {
     if (report.command !== 'copy' && job.streams.some((stream) => stream.deadLettered > 0)) {
       steps.push(`trueup dead-letters list ${job.job}    shows keys and reasons; correct the rows in the source and run again`);
     }
-    if (WORTH_REPEATING.has(job.exitCode)) steps.push('run the same command again: it resumes from the last checkpoint');
+    if (WORTH_REPEATING.has(job.exitCode) && !isRefused(job)) steps.push('run the same command again: it resumes from the last checkpoint');
   }
   return [...new Set(steps)];
 }
