@@ -1,10 +1,9 @@
 import { TrueupError } from '../errors.ts';
 import type { Checkpoint, StoreChange } from '../model/checkpoint.ts';
 import type { Json } from '../model/json.ts';
+import { acquireLease } from './acquire-lease.ts';
 import { checkpointStore } from './job-context.ts';
 import type { JobContext } from './job-context.ts';
-
-const LEASE_MS = 30_000;
 
 export type CheckpointAction = { readonly kind: 'set'; readonly cursor: string } | { readonly kind: 'rewind' } | { readonly kind: 'drop' };
 
@@ -32,10 +31,7 @@ export async function changeCheckpoint(
   const feeds = change.feed === undefined ? all : all.filter((one) => one.feed.id === change.feed);
   if (feeds.length === 0) throw unknownFeed(job.name, change.feed, all);
   if (change.action.kind === 'set') refuseForeign(context, parseCursor(change.action.cursor));
-  const owner = await store.acquire(
-    { job: job.name, run: change.run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) },
-    signal,
-  );
+  const owner = await acquireLease(context, change.run, signal);
   try {
     const changed = feeds.map((one) => changeOne(one, change.action, { run: change.run, epoch: owner.epoch }));
     const what: StoreChange = {

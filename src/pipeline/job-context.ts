@@ -1,4 +1,4 @@
-import type { Checkpoint, CheckpointStore, OwnerProcess } from '../model/checkpoint.ts';
+import type { CheckpointStore, OwnerProcess } from '../model/checkpoint.ts';
 import type { Log } from '../model/connector.ts';
 import type { Source, StreamInfo, Target } from '../model/contracts.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
@@ -58,9 +58,4 @@ export function checkpointMode(context: JobContext): 'atomic' | 'beside' | 'stat
 /** Where this job's lease, checkpoints and letters are. */
 export function checkpointStore(context: JobContext): CheckpointStore {
   return checkpointMode(context) === 'state' ? context.state : (context.target.checkpoints as CheckpointStore);
-}
-
-/** The checkpoints that belong to a set of streams. */
-export function checkpointsOf(all: readonly Checkpoint[], streams: readonly string[]): Checkpoint[] {
-  return all.filter((checkpoint) => checkpoint.feed.streams.some((stream) => streams.includes(stream)));
 }

@@ -1,11 +1,10 @@
 import { TrueupError } from '../errors.ts';
 import type { Letter } from '../model/checkpoint.ts';
+import { acquireLease } from './acquire-lease.ts';
 import { checkpointStore } from './job-context.ts';
 import type { JobContext } from './job-context.ts';
 import type { Group, JobRun } from './job-run.ts';
 import { replayKeys } from './run-groups.ts';
-
-const LEASE_MS = 30_000;
 
 export interface LetterChoice {
   readonly job: string;
@@ -39,10 +38,7 @@ export async function dropLetters(context: JobContext, choice: LetterChoice, run
   const letters = await chooseLetters(context, choice, signal);
   if (letters.length === 0) return 0;
   const store = checkpointStore(context);
-  const owner = await store.acquire(
-    { job: choice.job, run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) },
-    signal,
-  );
+  const owner = await acquireLease(context, run, signal);
   try {
     return await store.save(owner, { resolved: letters }, signal);
   } finally {

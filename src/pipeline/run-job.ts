@@ -3,6 +3,7 @@ import { TrueupError, isTrueupError } from '../errors.ts';
 import type { Owner } from '../model/checkpoint.ts';
 import { delay, retryDecision } from '../resilience/retry.ts';
 import { keepLease } from '../state/lease.ts';
+import { LEASE_MS, acquireLease } from './acquire-lease.ts';
 import { applyPlan, refuseProblems } from './apply-plan.ts';
 import { checkpointMode, checkpointStore } from './job-context.ts';
 import type { JobContext, RunSignals } from './job-context.ts';
@@ -15,9 +16,6 @@ import type { JobReport } from './report.ts';
 import type { ResumeOptions } from './resume.ts';
 import { runGroups } from './run-groups.ts';
 import { createTally } from './tally.ts';
-
-/** How long a lease lasts unless it is renewed (ms). */
-const LEASE_MS = 30_000;
 
 export interface JobRequest {
   readonly run: string;
@@ -46,7 +44,7 @@ export async function runJob(context: JobContext, request: JobRequest): Promise<
     );
     refuseUnknown(context, plan, request.streams);
     refuseProblems(plan);
-    owner = await startWithRetries(context, signals, () => acquire(context, request.run, signals.abort));
+    owner = await startWithRetries(context, signals, () => acquireLease(context, request.run, signals.abort));
     run = await own(context, { plan, owner, signals, request, lost });
     await runOwned(context, { run, plan, request, lost });
   } catch (error) {
@@ -131,13 +129,6 @@ function groupsOf(context: JobContext, run: JobRun): Group[] {
   return context.source
     .feeds(states.map(({ planned }) => planned.ref))
     .map((feed) => ({ feed, streams: states.filter(({ planned }) => feed.streams.includes(planned.name)) }));
-}
-
-function acquire(context: JobContext, run: string, signal: AbortSignal): Promise<Owner> {
-  return checkpointStore(context).acquire(
-    { job: context.job.name, run, process: context.process, ttlMs: LEASE_MS, isAlive: (process) => context.isAlive(process) },
-    signal,
-  );
 }
 
 function refuseUnknown(context: JobContext, plan: JobPlan, streams: readonly string[]): void {

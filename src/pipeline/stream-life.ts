@@ -13,27 +13,10 @@ import type { Checkpoint } from '../model/checkpoint.ts';
  */
 
 export type LifeState = 'new' | 'loading' | 'following' | 'refilling';
-export type LifeEvent = 'begin' | 'loaded' | 'refill' | 'refilled' | 'restart';
 
 export function lifeState(checkpoints: readonly Checkpoint[]): LifeState {
   const changes = checkpoints.find((checkpoint) => checkpoint.feed.kind === 'changes');
   if (changes === undefined) return 'new';
   if (changes.state === 'held') return 'loading';
   return checkpoints.some((checkpoint) => checkpoint.feed.kind === 'backfill' && checkpoint.state !== 'done') ? 'refilling' : 'following';
-}
-
-/** The state after an event; `null`: the event is not possible in this state. */
-export function nextLife(state: LifeState, event: LifeEvent): LifeState | null {
-  switch (event) {
-    case 'begin':
-      return state === 'new' ? 'loading' : null;
-    case 'loaded':
-      return state === 'loading' ? 'following' : null;
-    case 'refill':
-      return state === 'following' || state === 'refilling' ? 'refilling' : null;
-    case 'refilled':
-      return state === 'refilling' ? 'following' : null;
-    case 'restart':
-      return 'new';
-  }
 }
