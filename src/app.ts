@@ -1,5 +1,8 @@
+import { dirname, join } from 'node:path';
 import PQueue from 'p-queue';
+import { embeddingSource } from './pipeline/embed/embedding-source.ts';
 import { connectors as builtIn } from '../connectors/index.ts';
+import type { App, AppOptions } from './api.ts';
 import { createConnectorLoader } from './config/connectors.ts';
 import { loadConfig } from './config/load-config.ts';
 import { createReferenceResolver } from './config/references.ts';
@@ -7,21 +10,18 @@ import type { Job, ResolvedConfig } from './config/resolved.ts';
 import { testMappings as testMappingFiles } from './config/test-mappings.ts';
 import type { MappingTestReport } from './config/test-mappings.ts';
 import { expandStreams } from './config/wildcards.ts';
+import { breakersNow } from './breakers-now.ts';
 import { createConnections } from './connections.ts';
 import { TrueupError } from './errors.ts';
-import type { Checkpoint, Letter, RunRecord, StateStore } from './model/checkpoint.ts';
+import type { RunRecord, StateStore } from './model/checkpoint.ts';
 import type { Connector, ConnectorContext, Log } from './model/connector.ts';
-import type { StreamInfo } from './model/contracts.ts';
 import type { Json } from './model/json.ts';
 import { createByteBudget } from './pipeline/byte-budget.ts';
 import { changeCheckpoint } from './pipeline/change-checkpoint.ts';
-import type { ChangedFeed, CheckpointAction } from './pipeline/change-checkpoint.ts';
-import type { OnEvent } from './pipeline/events.ts';
 import { combineExitCodes, statusOf } from './pipeline/exit-code.ts';
 import { checkpointStore } from './pipeline/job-context.ts';
 import type { JobContext, RunSignals } from './pipeline/job-context.ts';
-import { storedStatus } from './pipeline/job-status.ts';
-import type { StoredStatus } from './pipeline/job-status.ts';
+import { delaysOf, statusOrFault } from './pipeline/job-status.ts';
 import { applyPlan, refuseProblems } from './pipeline/apply-plan.ts';
 import { planJob } from './pipeline/plan.ts';
 import { jobPlanReport, planExitCode, sampleStream } from './pipeline/plan-job-report.ts';
@@ -33,96 +33,19 @@ import { runJob } from './pipeline/run-job.ts';
 import type { JobRequest } from './pipeline/run-job.ts';
 import { withTimeLimit } from './pipeline/stop.ts';
 import { nextFireTime } from './scheduler/fire-time.ts';
-import { createScheduler } from './scheduler/scheduler.ts';
 import { isAlive, thisProcess } from './state/process-identity.ts';
 import { runId } from './state/run-id.ts';
 import { openSqliteState } from './state/sqlite-state.ts';
+import { openSqliteVault } from './state/sqlite-vault.ts';
+import type { Vault } from './model/vault.ts';
+import { lastVerify, recordedStatus, withoutValues } from './verify/verify-record.ts';
+import type { VerifyReport } from './verify/verify-report.ts';
 
 /** Jobs of one command that run at the same time. */
 const JOBS_AT_ONCE = 4;
 
-export type { MappingTestReport } from './config/test-mappings.ts';
-export type { FeedStatus } from './pipeline/job-status.ts';
-export type { RunSignals } from './pipeline/job-context.ts';
-
-export interface AppOptions {
-  /** A path, or absent: `trueup.yaml`, `trueup.yml`, `trueup.config.ts`, `trueup.config.js` in `cwd` or a folder above it. */
-  readonly configFile?: string;
-  /** The config itself, for one that is on no disk (`copy`). `configFile` then says what file it stands for; relative paths start from its folder. */
-  readonly configText?: string;
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly log: Log;
-  readonly onEvent?: OnEvent;
-}
-
-export interface RunOptions {
-  /** Names of jobs; empty: all. */
-  readonly jobs: readonly string[];
-  readonly streams?: readonly string[];
-  /** Read everything again, from the beginning. */
-  readonly full?: boolean;
-  readonly follow?: boolean;
-  readonly maxTimeMs?: number;
-  readonly onChange?: 'stop' | 'rebackfill' | 'from-now';
-}
-
-export interface BackfillOptions {
-  readonly job: string;
-  readonly streams?: readonly string[];
-  /** Key texts as typed: the plain value, or a JSON array for composite keys. */
-  readonly from?: string;
-  readonly to?: string;
-  readonly where?: string;
-  readonly partitions?: number;
-  readonly restart?: boolean;
-}
-
-export interface JobStatus extends StoredStatus {
-  readonly job: string;
-  readonly nextRunAt?: string;
-  readonly lastRun?: RunRecord;
-}
-
-export interface CheckpointChange {
-  readonly job: string;
-  readonly feed?: string;
-  readonly action: CheckpointAction;
-}
-
-export interface CheckpointChangeReport {
-  readonly job: string;
-  readonly epoch: number;
-  readonly changed: readonly ChangedFeed[];
-}
-
-/** Everything the command line and programs can ask for. The one composition root builds it. */
-export interface App {
-  readonly config: ResolvedConfig;
-  discover(connection: string, signal: AbortSignal): Promise<StreamInfo[]>;
-  plan(
-    options: { readonly jobs: readonly string[]; readonly apply?: boolean; readonly sample?: number },
-    signal: AbortSignal,
-  ): Promise<PlanReport>;
-  run(options: RunOptions, signals: RunSignals): Promise<RunReport>;
-  backfill(options: BackfillOptions, signals: RunSignals): Promise<RunReport>;
-  /** Runs the scheduler until `stop`. Resolves once every run has ended at a checkpoint. */
-  start(signals: RunSignals): Promise<void>;
-  status(job: string | null, signal: AbortSignal): Promise<JobStatus[]>;
-  checkpoints(job: string, signal: AbortSignal): Promise<Checkpoint[]>;
-  changeCheckpoint(change: CheckpointChange, signal: AbortSignal): Promise<CheckpointChangeReport>;
-  letters(filter: { readonly job?: string; readonly stream?: string }, signal: AbortSignal): Promise<Letter[]>;
-  /** Reads the records of these letters again and writes them. `keys` empty: all. */
-  replayLetters(
-    options: { readonly job: string; readonly stream?: string; readonly keys: readonly string[] },
-    signals: RunSignals,
-  ): Promise<RunReport>;
-  dropLetters(
-    options: { readonly job: string; readonly stream?: string; readonly keys: readonly string[] },
-    signal: AbortSignal,
-  ): Promise<number>;
-  close(): Promise<void>;
-}
+/** Commands that move data, for the history of runs. */
+const RUNS: readonly RunReport['command'][] = ['run', 'backfill', 'copy', 'replay'];
 
 /**
  * Loads the config and builds everything that it names. Connects to nothing yet.
@@ -178,9 +101,22 @@ async function openState(config: ResolvedConfig, log: Log): Promise<StateStore> 
   return opened;
 }
 
+/** Beside the state file; with a state store that several machines share, beside the config: each machine has its own. */
+function openVault({ state, baseDir }: ResolvedConfig): Vault {
+  const file = state.startsWith('sqlite:') ? state.slice('sqlite:'.length) : '';
+  const folder = file === '' || file === ':memory:' ? join(baseDir, '.trueup') : dirname(file);
+  return openSqliteVault(join(folder, 'secrets.db'));
+}
+
 function createApp(parts: Parts): App {
   const { config, state, options } = parts;
-  const connections = createConnections({ config, connectors: parts.connectors, log: options.log });
+  const connections = createConnections({
+    config,
+    connectors: parts.connectors,
+    breakers: state.breakers ?? null,
+    log: options.log,
+    vault: openVault(config),
+  });
   const budget = createByteBudget(config.memoryBytes);
   const secrets = createReferenceResolver({ env: options.env, baseDir: config.baseDir });
   const process = thisProcess();
@@ -189,17 +125,19 @@ function createApp(parts: Parts): App {
     const job = jobNamed(config, name);
     return {
       job,
-      source: connections.source(job.source),
+      source: embeddingSource(connections.source(job.source), secrets),
       target: connections.target(job.target),
       cursorVersion: connections.connector(job.source).cursorVersion,
       state,
       expand: expandStreams,
+      enterFeed: (signal) => connections.enterFeed([job.source, job.target], signal),
       secrets,
       process,
       isAlive,
       budget,
       log: options.log,
       onEvent: options.onEvent ?? (() => {}),
+      nextFireTime,
       now: Date.now,
       random: Math.random,
     };
@@ -210,15 +148,23 @@ function createApp(parts: Parts): App {
     const record: RunRecord = { run, job: name, command, startedAt: new Date().toISOString(), status: 'running' };
     const signal = request.signals.abort;
     await state.runs.save(record, signal);
-    const report = await runJob(contextOf(name), { ...request, run });
-    // Told even when the run was aborted: its end is part of the history.
-    const late = AbortSignal.timeout(10_000);
-    await state.runs.save(
-      { ...record, endedAt: new Date().toISOString(), status: report.status, exitCode: report.exitCode, report: toJson(report) },
-      late,
-    );
-    await state.runs.prune(config.keepRuns, late);
+    const context = contextOf(name);
+    const onEvent: JobContext['onEvent'] = (event) => {
+      context.onEvent(event);
+      // For `status`, as long as there is no report.
+      if (event.kind === 'delays') void state.runs.save({ ...record, report: { delays: { ...event.delays } } }, signal).catch(() => {});
+    };
+    const report = await runJob({ ...context, onEvent }, { ...request, run });
+    const { status, exitCode } = report;
+    await keep({ ...record, endedAt: new Date().toISOString(), status, exitCode, report: toJson(report) });
     return report;
+  };
+
+  /** Told even when the run was aborted: its end is part of the history. */
+  const keep = async (record: RunRecord): Promise<void> => {
+    const late = AbortSignal.timeout(10_000);
+    await state.runs.save(record, late);
+    await state.runs.prune(config.keepRuns, late);
   };
 
   const runAll = async (
@@ -321,11 +267,12 @@ function createApp(parts: Parts): App {
         throw new TrueupError('E_CONFIG_INVALID', 'no job of the config has a schedule', {
           hint: 'Add `schedule: "*/5 * * * *"` or `schedule: continuous` to a job, or use `trueup run`.',
         });
+      const { createScheduler } = await import('./scheduler/scheduler.ts');
       const scheduler = createScheduler({
         jobs: scheduled,
         runJob: (name, runSignals, { follow }) => runAll('run', [name], (job) => requestOf(job, { signals: runSignals, follow })),
         lastRunAt: async (name) => {
-          const [last] = await state.runs.list({ job: name, limit: 1 }, signals.abort);
+          const [last] = await state.runs.list({ job: name, commands: RUNS, limit: 1 }, signals.abort);
           return last === undefined ? null : new Date(last.startedAt);
         },
         concurrency: JOBS_AT_ONCE,
@@ -338,17 +285,28 @@ function createApp(parts: Parts): App {
       const names = job === null ? [...config.jobs.keys()] : [jobNamed(config, job).name];
       return Promise.all(
         names.map(async (name) => {
-          const [lastRun] = await state.runs.list({ job: name, limit: 1 }, signal);
+          const [lastRun] = await state.runs.list({ job: name, commands: RUNS, limit: 1 }, signal);
+          const [verified] = await state.runs.list({ job: name, commands: ['verify'], limit: 1 }, signal);
           const { schedule } = jobNamed(config, name);
           const nextRunAt = schedule?.kind === 'cron' ? nextFireTime(schedule.cron, schedule.timezone, new Date()).toISOString() : null;
           return {
             job: name,
             ...(nextRunAt === null ? {} : { nextRunAt }),
             ...(lastRun === undefined ? {} : { lastRun }),
-            ...(await storedStatus(contextOf(name), signal)),
+            ...lastVerify(verified),
+            ...delaysOf(lastRun),
+            ...(await statusOrFault(contextOf(name), signal)),
           };
         }),
       );
+    },
+
+    async connectionStatus(job, signal) {
+      const used = job === null ? null : jobNamed(config, job);
+      const chosenOnes = [...config.connections.values()].filter(
+        ({ name }) => used === null || name === used.source || name === used.target,
+      );
+      return breakersNow(chosenOnes, (await state.breakers?.list(signal)) ?? [], Date.now());
     },
 
     checkpoints: (job, signal) => checkpointStore(contextOf(job)).list(job, signal),
@@ -373,6 +331,38 @@ function createApp(parts: Parts): App {
       runAll('replay', [choice.job], (job) => ({ ...requestOf(job, { signals }), work: replayLetters(choice) })),
     dropLetters: (choice, signal) => dropLetters(contextOf(choice.job), choice, runId(), signal),
 
+    async why({ job, ...question }, signal) {
+      const { explainRecord } = await import('./verify/why.ts');
+      return explainRecord(contextOf(job), question, signal);
+    },
+
+    async verify({ job, streams, repair, maxRepair, values, sinceMs, sampleShare }, signals) {
+      const { verifyJob } = await import('./verify/verify-job.ts');
+      const run = runId();
+      const record: RunRecord = {
+        run,
+        job: jobNamed(config, job).name,
+        command: 'verify',
+        startedAt: new Date().toISOString(),
+        status: 'running',
+      };
+      await state.runs.save(record, signals.abort);
+      const report = await verifyJob({
+        context: contextOf(job),
+        run,
+        signals,
+        streams: streams ?? [],
+        repair: repair ?? false,
+        maxRepair: maxRepair ?? null,
+        values: values ?? false,
+        sinceMs: sinceMs ?? null,
+        sampleShare: sampleShare ?? 1,
+      });
+      const { endedAt, exitCode } = report;
+      await keep({ ...record, endedAt, exitCode, status: recordedStatus(report), report: toJson(withoutValues(report)) });
+      return report;
+    },
+
     async close() {
       await connections.close();
       await state.close();
@@ -391,6 +381,6 @@ function chosen(config: ResolvedConfig, names: readonly string[]): string[] {
 }
 
 /** The report as it is printed: what is absent is absent. */
-function toJson(report: JobReport): Json {
+function toJson(report: JobReport | VerifyReport): Json {
   return JSON.parse(JSON.stringify(report)) as Json;
 }

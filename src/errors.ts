@@ -9,6 +9,7 @@
  * - `access`: refused credentials or a missing privilege; stops at once.
  * - `plan`: the world is not as the plan says (a column is gone); planned again once, then stops.
  * - `limit`: a safety limit stopped the run.
+ * - `skipped`: left out for now, as the config wishes; taken up by a later run.
  * - `fenced`: another run owns the job.
  * - `stopped`: a person or a signal asked for it; no failure.
  * - `bug`: a fault in trueup itself.
@@ -22,6 +23,7 @@ export type Fault =
   | 'access'
   | 'plan'
   | 'limit'
+  | 'skipped'
   | 'fenced'
   | 'stopped'
   | 'bug';
@@ -89,6 +91,21 @@ export const ERROR_CODES = {
     cause: 'The source cannot deliver changes of this stream by this method.',
     remedy: 'Choose one of the methods that `trueup discover <connection>` lists for the stream.',
   },
+  E_COMPARE_UNSUPPORTED: {
+    fault: 'config',
+    cause: 'Source and target cannot be compared: one of them cannot be read in the way that a comparison needs.',
+    remedy: 'Leave the stream out with `--stream`, or use connectors that can scan and look records up by key.',
+  },
+  E_CHANGES_SLOW: {
+    fault: 'config',
+    cause: 'A warning: changes of the stream are found, or its records looked up, but that reads more than it should.',
+    remedy: 'Nothing, while the stream is small; else run the printed statement, or choose another change method.',
+  },
+  E_CHANGES_LIMITED: {
+    fault: 'config',
+    cause: 'A warning: some changes of the stream are delivered late or not at all by this method.',
+    remedy: 'Correct the values that the message names, choose another change method, or accept it.',
+  },
   E_USAGE: { fault: 'config', cause: 'The command line is not understood.', remedy: 'See `trueup <command> --help`.' },
 
   E_RECORD_VALUE: {
@@ -147,15 +164,32 @@ export const ERROR_CODES = {
     cause: 'The server has run out of disk, memory or another resource.',
     remedy: 'Free the resource; the next run resumes from the last checkpoint.',
   },
+  E_ANSWER: {
+    fault: 'environment',
+    cause: 'A server answered with something else than the config says: no JSON, no records in their place, an error in place of them.',
+    remedy:
+      'Look at the answer of the named endpoint, and correct `records`, `errors` or `pages` of the stream; an answer that was cut off is asked for again.',
+  },
   E_TIMEOUT: {
     fault: 'environment',
     cause: 'An operation took longer than its limit.',
     remedy: 'Look for locks and load on the server; raise the limit if the operation is rightly slow.',
   },
+  E_CIRCUIT_OPEN: {
+    fault: 'unreachable',
+    cause: 'The circuit breaker of a connection is open: its system failed several times in a row, and is left alone for a while.',
+    remedy: 'Look at the last fault, which the message and `trueup status` name; the connection is tried again by itself after `openFor`.',
+  },
   E_ACCESS: {
     fault: 'access',
     cause: 'The server refuses the credentials or the role lacks a privilege.',
     remedy: 'Check user, password and database, and grant what the message names.',
+  },
+  E_HTTP_REDIRECT: {
+    fault: 'access',
+    cause:
+      'A server redirects to where trueup does not follow: to an address without encryption, with a body to another server, too often, or nowhere.',
+    remedy: 'Write the address that is meant into the config; the message names where the redirect leads.',
   },
   E_STATE: {
     fault: 'access',
@@ -214,6 +248,24 @@ export const ERROR_CODES = {
     cause: 'More records would be deleted than the safety share allows. Nothing was deleted.',
     remedy: 'Check that the source is whole; raise `maxShare` if the deletes are meant.',
   },
+  E_HTTP_BODY: {
+    fault: 'limit',
+    cause: 'The body of an HTTP answer cannot be taken: it is larger than `maxBodyBytes`, or not in the encoding that it names.',
+    remedy: 'Ask for smaller pages, or raise `maxBodyBytes` if answers of this size are right.',
+  },
+  E_REPAIR: {
+    fault: 'limit',
+    cause:
+      'More records differ than `--max-repair` allows, or without it more would be deleted than the safety share allows. Nothing was repaired.',
+    remedy:
+      'Look at the samples and at `trueup why`, and check that the source is whole; raise `--max-repair` if they are to be written again.',
+  },
+
+  E_CIRCUIT_SKIPPED: {
+    fault: 'skipped',
+    cause: 'The circuit breaker of a connection is open and `onOpen: skip` says to do without it.',
+    remedy: 'Nothing, if it passes: a later run takes the streams up from their checkpoints.',
+  },
 
   E_OWNED: {
     fault: 'fenced',
@@ -245,6 +297,8 @@ export interface ErrorDetails {
   readonly hint?: string;
   /** Index within the batch of the record that is at fault, when the system names it. Saves the bisecting. */
   readonly recordIndex?: number;
+  /** Not before this has passed is there any use in trying again (ms); `Infinity`: not in this run. */
+  readonly retryAfterMs?: number;
   /** Statements that an administrator can run to mend it. */
   readonly statements?: readonly string[];
   /** Every problem of a config or mapping at once, with its place: `Diagnostic`s of model/diagnostic.ts, which itself builds on this file. */

@@ -11,7 +11,9 @@ export type {
   MappingTestReport,
   RunOptions,
   RunSignals,
-} from './app.ts';
+  UnknownStatus,
+  VerifyOptions,
+} from './api.ts';
 export { defineConfig } from './config/define-config.ts';
 export type { Config } from './config/define-config.ts';
 export { ERROR_CODES, faultOf, isTrueupError, TrueupError } from './errors.ts';
@@ -22,3 +24,5 @@ export type { Guarantee } from './model/guarantee.ts';
 export type { OnEvent, RunEvent } from './pipeline/events.ts';
 export type { JobPlanReport, PlanProblem, PlanReport, StreamPlanReport } from './pipeline/plan-report.ts';
 export type { JobReport, ReportedError, RunReport, RunStatus, StreamReport } from './pipeline/report.ts';
+export type { StreamVerifyReport, VerifyReport, VerifySample } from './verify/verify-report.ts';
+export type { WhyReport, WhyVerdict } from './verify/why-report.ts';

@@ -37,7 +37,7 @@ export function acquire(control: Control, request: AcquireRequest, nowMs: number
 }
 
 function isLive(holder: OwnerInfo, request: AcquireRequest, nowMs: number): boolean {
-  if (nowMs >= Date.parse(holder.expiresAt)) return false;
+  if (nowMs >= Date.parse(holder.expiresAt) || holder.run === request.run) return false;
   return holder.process.host !== request.process.host || request.isAlive(holder.process);
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { TrueupError } from '../../src/sdk.ts';
-import type { Row, Shape } from '../../src/sdk.ts';
+import type { Row, Shape, WrittenBy } from '../../src/sdk.ts';
 import { cellsText } from './cells.ts';
 import type { Change, Collection, LogEntry, StoredRow } from './collection.ts';
 import { openControl } from './control.ts';
@@ -19,6 +19,14 @@ export function memoryDatabase(name: string): MemoryDatabase {
   return made;
 }
 
+/** Whose log entries with `after < sequence <= upTo` are. */
+export interface LaneCommit extends WrittenBy {
+  readonly after: number;
+  readonly upTo: number;
+}
+
+const KEPT_COMMITS = 10_000;
+
 /** Forgets the database; the next `memoryDatabase` of its name begins empty, as another database. */
 export function dropMemoryDatabase(name: string): void {
   databases.delete(name);
@@ -32,6 +40,8 @@ export class MemoryDatabase {
   readonly collections = new Map<string, Collection>();
   /** Checkpoints, leases and letters of the jobs that write here. */
   readonly control: Control = openControl();
+  /** Commits of lanes, oldest first; only the newest are kept. */
+  readonly commits: LaneCommit[] = [];
   #log: LogEntry[] = [];
   #trimmed = 0;
   readonly #waiting = new Set<() => void>();
@@ -70,6 +80,15 @@ export class MemoryDatabase {
     const transaction = this.begin();
     work(transaction);
     transaction.commit();
+  }
+
+  /** Runs `work`, which commits a transaction, and keeps whose that was. */
+  noteCommit(by: WrittenBy, work: () => void): void {
+    const after = this.version;
+    work();
+    if (this.version === after) return;
+    this.commits.push({ ...by, after, upTo: this.version });
+    if (this.commits.length > KEPT_COMMITS) this.commits.shift();
   }
 
   rows(name: string): Row[] {

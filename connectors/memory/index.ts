@@ -1,6 +1,7 @@
 import { defineConnector, z } from '../../src/sdk.ts';
 import { memoryDatabase } from './database.ts';
 import { openMemorySource } from './source.ts';
+import { guarantee } from './source-plan.ts';
 import { openMemoryTarget } from './target.ts';
 
 /*
@@ -21,6 +22,15 @@ const memory = defineConnector({
     'Collections in the memory of this process, gone when it ends: for tests, for trying things out, and as an example of a connector.',
   options,
   cursorVersion: 1,
+  promises: {
+    source: [
+      { by: 'log', situation: 'a collection', parts: guarantee({ name: 'orders', changes: { by: 'log' } }) },
+      { by: 'cursor', situation: 'a collection', parts: guarantee({ name: 'orders', changes: { by: 'cursor', field: 'updated_at' } }) },
+      { by: 'sequence', situation: 'a collection', parts: guarantee({ name: 'orders', changes: { by: 'sequence', field: 'id' } }) },
+      { by: 'snapshot', situation: 'a collection', parts: guarantee({ name: 'orders', changes: { by: 'snapshot' } }) },
+    ],
+    target: { checkpoints: 'atomic' },
+  },
   openSource: ({ database }) => openMemorySource(memoryDatabase(database)),
   openTarget: ({ database }) => openMemoryTarget(memoryDatabase(database)),
 });

@@ -34,6 +34,7 @@ type Tally = Record<Outcome, number>;
 export function openMemoryLane({ database, owner, streams, checkpoints, now }: LaneOptions): Lane {
   let transaction = database.begin();
   let tallies = new Map<string, Tally>();
+  let position = '';
   const forget = async (): Promise<void> => {
     transaction = database.begin();
     tallies = new Map();
@@ -53,13 +54,15 @@ export function openMemoryLane({ database, owner, streams, checkpoints, now }: L
         const fault = write(writer, tally, { op: batch.ops?.[index] ?? OP.upsert, row });
         if (fault !== null) faults.push({ index, ...fault });
       }
-      if (batch.replaceWithin !== undefined) deleteUnlisted(writer, batch, records);
+      if (batch.replaceWithin !== undefined) tally.deleted += deleteUnlisted(writer, batch, records);
+      position = batch.position.text;
       return faults;
     },
     commit: async (what: Commit, signal): Promise<CommitResult> => {
       signal.throwIfAborted();
       if (checkpoints) fence(database.control, owner);
-      transaction.commit();
+      const by = { run: owner.run, epoch: owner.epoch, at: new Date(now()).toISOString(), position };
+      database.noteCommit(by, () => transaction.commit());
       const lettersResolved = checkpoints ? save(database.control, owner, what, now()) : 0;
       const result = { streams: Object.fromEntries(tallies), lettersResolved };
       await forget();
@@ -172,12 +175,16 @@ function markIndex({ shape, stream }: Writer): number {
 }
 
 /** unwind: of the listed parents, only the rows of this batch remain. */
-function deleteUnlisted({ transaction, stream, shape }: Writer, batch: MappedBatch, records: readonly Row[]): void {
+function deleteUnlisted({ transaction, stream, shape }: Writer, batch: MappedBatch, records: readonly Row[]): number {
   const fields = (batch.replaceWithin?.fields ?? []).map((index) => fieldIndex(shape, batch.shape.fields[index]?.name ?? ''));
   const parents = new Set((batch.replaceWithin?.parents ?? []).map(cellsText));
   const listed = new Set(records.map((row) => cellsText(keyOf(shape, row))));
+  let deleted = 0;
   for (const row of transaction.rows(stream.target)) {
     const isChild = parents.has(cellsText(fields.map((index) => row[index])));
-    if (isChild && !listed.has(cellsText(keyOf(shape, row)))) transaction.delete(stream.target, keyOf(shape, row));
+    if (!isChild || listed.has(cellsText(keyOf(shape, row)))) continue;
+    transaction.delete(stream.target, keyOf(shape, row));
+    deleted += 1;
   }
+  return deleted;
 }

@@ -23,6 +23,7 @@ function describe({ name, shape, rows }: Collection): StreamInfo {
       { by: 'log' },
       ...(fields.length > 0 ? [{ by: 'cursor' as const, fields }] : []),
       ...(counters.length > 0 ? [{ by: 'sequence' as const, fields: counters }] : []),
+      { by: 'snapshot' },
     ],
   };
 }
@@ -48,6 +49,7 @@ function problems(collection: Collection, stream: StreamRef, shape: Shape): Prob
   if (shape.key.length === 0)
     return [{ severity: 'error', code: 'E_STREAM_KEY', message: `Collection '${stream.name}' has no key; name one with \`key: [...]\`.` }];
   if (by === 'log') return keyProblems(collection, stream, shape);
+  if (by === 'snapshot') return [];
   const index = shape.fields.findIndex((candidate) => candidate.name === field);
   if ((by === 'cursor' || by === 'sequence') && isOrderable(shape, index)) return [];
   const choice = describe(collection)
@@ -76,9 +78,11 @@ function keyProblems(collection: Collection, stream: StreamRef, shape: Shape): P
   ];
 }
 
-function guarantee(stream: StreamRef): GuaranteeParts {
+/** The source's share of the guarantee. */
+export function guarantee(stream: Pick<StreamRef, 'name' | 'changes'>): GuaranteeParts {
   const { by, field } = stream.changes;
   if (by === 'log') return { lateCommits: 'delivered', deletes: 'delivered', assumes: [] };
+  if (by === 'snapshot') return { lateCommits: 'delivered', deletes: 'never', assumes: [] };
   const assumes =
     by === 'sequence'
       ? [`rows of ${stream.name} are never deleted`]

@@ -1,14 +1,15 @@
-import type { Batch, Cell, Cursor, Feed, FetchRequest, Row, Source, SourcePlan, StreamInfo, StreamRef } from '../../src/sdk.ts';
+import type { Batch, Cursor, Feed, FetchRequest, Source, SourcePlan, StreamInfo, StreamRef } from '../../src/sdk.ts';
 import { batches, progress } from './batches.ts';
 import type { Found } from './batches.ts';
-import { cellsText, plainText } from './cells.ts';
+import { cellsText } from './cells.ts';
 import { explainCursor, readLogCursor } from './cursor.ts';
 import type { MemoryDatabase } from './database.ts';
+import { memoryLookup } from './lookup.ts';
 import { logChanges } from './read-log.ts';
 import { rangeRows, splitRanges } from './read-ranges.ts';
 import { fieldChanges } from './read-rows.ts';
 import { discover, planStream } from './source-plan.ts';
-import { openViews, requireField } from './view.ts';
+import { openViews } from './view.ts';
 import type { View } from './view.ts';
 
 /** What a read has to deliver now, and where the feed stands when all of it was. `null`: there is no such place beyond the last record. */
@@ -24,7 +25,7 @@ export function openMemorySource(database: MemoryDatabase): Source {
   const viewOf = openViews();
   const view = (stream: StreamRef): View => viewOf(database.collection(stream.name).shape, stream);
 
-  function deliver({ feed, streams }: FetchRequest, after: Cursor | null): Delivery {
+  function deliver({ feed, streams }: Pick<FetchRequest, 'feed' | 'streams'>, after: Cursor | null): Delivery {
     const { version } = database;
     const stream = streams[0] as StreamRef;
     if (feed.kind === 'changes' && stream.changes.by === 'log') {
@@ -32,7 +33,9 @@ export function openMemorySource(database: MemoryDatabase): Source {
       return { found, end: { log: version }, distinctKeys: false, version };
     }
     const read = { database, view: view(stream), feed, after };
-    if (feed.kind === 'backfill') return { found: rangeRows(read), end: null, distinctKeys: true, version };
+    // Whoever asks for the changes of a snapshot gets everything: the comparison with the target is the engine's.
+    if (feed.kind === 'backfill' || stream.changes.by === 'snapshot')
+      return { found: rangeRows(read), end: null, distinctKeys: true, version };
     const { found, end } = fieldChanges(read);
     return { found, end: { ...end }, distinctKeys: true, version };
   }
@@ -59,31 +62,15 @@ export function openMemorySource(database: MemoryDatabase): Source {
     }
   }
 
-  async function* fetchBy(
-    stream: StreamRef,
-    fields: readonly string[],
-    values: readonly (readonly Cell[])[],
-    signal: AbortSignal,
-  ): AsyncGenerator<Batch> {
-    signal.throwIfAborted();
-    const { shape, project } = view(stream);
-    const indices = fields.map((name) => requireField(shape, stream.name, name));
-    const wanted = new Set(values.map(cellsText));
-    const rows: Row[] = database.rows(stream.name).map(project);
-    const found = rows.filter((row) => wanted.has(cellsText(indices.map((index) => row[index]))));
-    const limits = { rows: 1000, bytes: Infinity, recordBytes: stream.maxRecordBytes };
-    yield* batches(
-      found.map((row) => ({
-        stream: stream.name,
-        shape,
-        op: 'upsert' as const,
-        row,
-        cursor: null,
-        position: { text: plainText(row[shape.key[0] ?? -1]) ?? '' },
-      })),
-      limits,
-      true,
-    );
+  /** The keys of what a drain has to deliver; `null`: all, since the stream was truncated. */
+  function pendingKeys(request: Pick<FetchRequest, 'feed' | 'streams'>, stream: StreamRef, after: Cursor | null): Set<string> | null {
+    const keys = new Set<string>();
+    for (const found of deliver(request, after).found) {
+      if (found.stream !== stream.name) continue;
+      if (found.op === 'truncate') return null;
+      keys.add(cellsText(found.shape.key.map((index) => found.row[index])));
+    }
+    return keys;
   }
 
   return {
@@ -102,7 +89,12 @@ export function openMemorySource(database: MemoryDatabase): Source {
       return ranges.map((range, index) => ({ ...feed, id: `${feed.id}:${index + 1}`, range }));
     },
     fetchChanges,
-    fetchBy,
+    ...memoryLookup(database, view),
+    undelivered: async ({ feed, stream, after, keys }, signal) => {
+      signal.throwIfAborted();
+      const pending = pendingKeys({ feed, streams: [stream] }, stream, after);
+      return keys.map((key) => pending?.has(cellsText(key)) ?? true);
+    },
     explainCursor,
     close: async () => {},
   };

@@ -1,4 +1,4 @@
-import { cellRecords } from '../../src/sdk.ts';
+import { cellRecords, fieldIndex } from '../../src/sdk.ts';
 import type { Batch, Cell, Row, Target, TargetStream } from '../../src/sdk.ts';
 import { cellsText, rowBytes } from './cells.ts';
 import type { MemoryDatabase } from './database.ts';
@@ -44,10 +44,24 @@ export function openMemoryTarget(database: MemoryDatabase, now: () => number = D
     identity: async () => database.identity,
     writes: 'state',
     ops: new Set(['upsert', 'patch', 'delete', 'truncate'] as const),
+    replacesWithin: true,
     checkpoints: memoryStore(database.control, now),
     plan: async (streams) => ({ streams: streams.map((stream) => planTarget(database, stream)) }),
     apply: async (plan) => applyTarget(database, plan),
     openLane: async ({ owner, streams, checkpoints }) => openMemoryLane({ database, owner, streams, checkpoints, now }),
+    storedAs: async (stream) => {
+      const collection = database.collections.get(stream.target);
+      return stream.shape.fields.map(({ name, type }) =>
+        collection === undefined || fieldIndex(collection.shape, name) >= 0 ? { type, convert: (cell: Cell) => cell } : null,
+      );
+    },
+    writtenBy: async (stream, key) => {
+      const version = database.collections.get(stream.target)?.rows.get(cellsText(key))?.version;
+      const found = database.commits.find(({ after, upTo }) => version !== undefined && after < version && version <= upTo);
+      if (found === undefined) return null;
+      const { after: _after, upTo: _upTo, ...by } = found;
+      return by;
+    },
     async *scan({ stream, fields, signal }): AsyncGenerator<Batch> {
       for (const batch of read(stream, fields, () => true)) {
         signal.throwIfAborted();
@@ -60,11 +74,8 @@ export function openMemoryTarget(database: MemoryDatabase, now: () => number = D
       if (collection === undefined) return;
       const indices = fields.map((name) => requireField(collection.shape, stream.target, name));
       const wanted = new Set(values.map(cellsText));
-      yield* read(
-        stream,
-        stream.shape.fields.map((field) => field.name),
-        (row) => wanted.has(cellsText(indices.map((index) => row[index]))),
-      );
+      const stored = stream.shape.fields.map((field) => field.name).filter((name) => fieldIndex(collection.shape, name) >= 0);
+      yield* read(stream, stored, (row) => wanted.has(cellsText(indices.map((index) => row[index]))));
     },
     close: async () => {},
   };

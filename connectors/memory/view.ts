@@ -17,7 +17,7 @@ export function openViews(): (from: Shape, stream: StreamRef) => View {
   return (from, stream) => {
     const views = known.get(from) ?? new Map<string, View>();
     known.set(from, views);
-    const id = JSON.stringify([stream.name, stream.key, stream.fields, stream.except]);
+    const id = JSON.stringify([stream.name, stream.changes, stream.key, stream.fields, stream.except]);
     const view = views.get(id) ?? makeView(from, stream);
     views.set(id, view);
     return view;

@@ -56,3 +56,8 @@ function expected(what: string, cell: Cell): string {
 export function isVariant(cell: Cell): cell is Variant {
   return typeof cell === 'object' && cell !== null && 'variant' in cell;
 }
+
+/** A value of another type than its field has, as somebody else may have put it into a target that does not mind: it names its own type. */
+export function isForeign(type: LogicalType, cell: Cell): boolean {
+  return type !== 'variant' && isVariant(cell);
+}

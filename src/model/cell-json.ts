@@ -1,4 +1,5 @@
 import { TrueupError } from '../errors.ts';
+import { isForeign } from './carrier.ts';
 import type { Cell, Variant } from './cell.ts';
 import { compareDecimals, parseDecimal, wholePart } from './decimal.ts';
 import { JsonNumber, exactJsonText, parseExactJson } from './exact-json.ts';
@@ -11,6 +12,7 @@ import { parseType } from './type-text.ts';
 /** A cell as JSON text, every digit kept. What JSON has no notation for (NaN, bytes, instants) is a JSON string of its canonical text. */
 export function cellToJsonText(type: LogicalType, cell: Cell): string {
   if (cell === null || cell === undefined) return 'null';
+  if (isForeign(type, cell)) return cellToJsonText('variant', cell);
   if (typeof type !== 'string') {
     const cells = cell as readonly Cell[];
     if ('list' in type) return `[${cells.map((item) => cellToJsonText(type.list, item)).join(',')}]`;

@@ -1,3 +1,4 @@
+import { isForeign } from './carrier.ts';
 import { cellToJsonText, jsonTextToCell } from './cell-json.ts';
 import type { Cell } from './cell.ts';
 import type { LogicalType } from './logical-type.ts';
@@ -13,7 +14,7 @@ import { readScalar, scalarToText } from './scalar-text.ts';
 /** The canonical text of a cell; `null` of a NULL or absent one. Equal carriers have equal texts. */
 export function cellToText(type: LogicalType, cell: Cell): string | null {
   if (cell === null || cell === undefined) return null;
-  return typeof type !== 'string' || type === 'variant' ? cellToJsonText(type, cell) : scalarToText(type, cell);
+  return typeof type !== 'string' || type === 'variant' || isForeign(type, cell) ? cellToJsonText(type, cell) : scalarToText(type, cell);
 }
 
 /**

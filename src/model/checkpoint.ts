@@ -67,11 +67,12 @@ export interface Letter extends LetterKey {
  * Implementations pass one contract suite.
  */
 export interface CheckpointStore {
-  /** Whether a lane of the same target commits rows, letters and checkpoints in one transaction. */
-  readonly atomic: boolean;
+  /** Whether a lane of the same target commits rows, letters and checkpoints in one transaction. `on-request`: only where the job asks for it. */
+  readonly atomic: boolean | 'on-request';
   /**
    * Takes the lease with a new, higher epoch. A live owner throws E_OWNED with its host, process and run. A lease that has run out, or
-   * whose process on this host is gone (`isAlive` says so), is taken over at once; its lanes' backends are ended first.
+   * whose process on this host is gone (`isAlive` says so), is taken over at once; its lanes' backends are ended first. So is one of the very
+   * run that asks: the answer to its first request was lost.
    */
   acquire(request: AcquireRequest, signal: AbortSignal): Promise<Owner>;
   /** Extends the lease. Throws E_FENCED when another owner has it. */
@@ -117,15 +118,43 @@ export interface RunRecord {
   readonly report?: Json;
 }
 
+export interface RunFilter {
+  readonly job?: string;
+  /** Only records of these commands. */
+  readonly commands?: readonly string[];
+  readonly limit?: number;
+}
+
 /** What survives a process beside checkpoints: the history of runs, with retention. */
 export interface RunStore {
   save(record: RunRecord, signal: AbortSignal): Promise<void>;
   /** Newest first. */
-  list(filter: { readonly job?: string; readonly limit?: number }, signal: AbortSignal): Promise<RunRecord[]>;
+  list(filter: RunFilter, signal: AbortSignal): Promise<RunRecord[]>;
   /** Keeps the newest `keep` runs of each job. */
   prune(keep: number, signal: AbortSignal): Promise<void>;
 }
 
+/** The circuit breaker of a connection as it was last. Times are ISO, UTC. */
+export interface BreakerRecord {
+  readonly connection: string;
+  readonly state: 'closed' | 'open' | 'half-open';
+  /** When this state began. */
+  readonly since: string;
+  /** Faults in a row. */
+  readonly failures: number;
+  /** Code of the last of them. */
+  readonly lastCode?: string;
+}
+
+/** Keeps circuit breakers, so that the next run goes by what the last one found. */
+export interface BreakerStore {
+  save(record: BreakerRecord, signal: AbortSignal): Promise<void>;
+  /** By connection. */
+  list(signal: AbortSignal): Promise<BreakerRecord[]>;
+}
+
 export interface StateStore extends CheckpointStore {
   readonly runs: RunStore;
+  /** Absent: they end with the process. */
+  readonly breakers?: BreakerStore;
 }

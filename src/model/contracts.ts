@@ -1,9 +1,13 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Cell } from './cell.ts';
+import type { ChangeMethod, ChangeSpec } from './change-spec.ts';
 import type { Checkpoint, CheckpointStore, LetterKey, Letter, Owner } from './checkpoint.ts';
+import type { DigestFields, RowDigests } from './digests.ts';
 import type { Cursor, Feed, Position } from './feed.ts';
 import type { GuaranteeParts } from './guarantee.ts';
 import type { Json } from './json.ts';
+import type { LogicalType } from './logical-type.ts';
+import type { OnLoss } from './on-loss.ts';
 import type { Form, Records } from './records.ts';
 import type { Shape } from './shape.ts';
 
@@ -13,18 +17,14 @@ import type { Shape } from './shape.ts';
  * Every method that can hang takes an AbortSignal. Faults are thrown as TrueupError with a code of the right class.
  */
 
-export const CHANGE_METHODS = ['cursor', 'sequence', 'xmin', 'log', 'snapshot', 'push'] as const;
-export type ChangeMethod = (typeof CHANGE_METHODS)[number];
-
-/** How the changes of a stream are found. `field`: the cursor column of `cursor`, the counter of `sequence`. */
-export interface ChangeSpec {
-  readonly by: ChangeMethod;
-  readonly field?: string;
-}
+export { CHANGE_METHODS } from './change-spec.ts';
+export type { ChangeMethod, ChangeSpec } from './change-spec.ts';
 
 /** A stream as a job reads it. */
 export interface StreamRef {
   readonly name: string;
+  /** The job that reads it: what is kept in the source for it is named after it. */
+  readonly job?: string;
   /** The text of a query stream, in the source's own language. */
   readonly query?: string;
   readonly changes: ChangeSpec;
@@ -39,6 +39,8 @@ export interface StreamRef {
   readonly lookbackMs?: number;
   /** The largest record that may travel; a larger one is a reject. */
   readonly maxRecordBytes: number;
+  /** Sets of fields that `fetchBy` will often be asked for, beside the key: the plan warns where that reads the whole stream. */
+  readonly lookups?: readonly (readonly string[])[];
 }
 
 /** A record fault found by the source, on its way to a dead letter. Counts as one read record. */
@@ -65,6 +67,8 @@ export interface Batch {
   /** Safe to resume after this batch; `null`: not a place to stop (inside a tie group or a source transaction). */
   readonly cursor: Cursor | null;
   readonly position: Position;
+  /** When the oldest of the changes since the last cursor was committed in the source, by its clock (ms since 1970). */
+  readonly committedMs?: number;
   readonly rejected?: readonly Reject[];
 }
 
@@ -72,11 +76,26 @@ export interface StreamInfo {
   readonly name: string;
   readonly kind: 'table' | 'view' | 'query' | 'collection' | 'endpoint' | 'file' | 'topic';
   readonly shape: Shape;
+  /** What it is called where its name says more than that: `orders` of the file `orders.csv.gz`. Targets are named after it. Absent: its name. */
+  readonly plainName?: string;
+  /** Why no field is known, where that is not for want of a privilege. */
+  readonly unreadable?: string;
   readonly rowEstimate?: number;
   /** The change methods it offers, best first. `fields`: what can serve as `ChangeSpec.field`, best first. */
   readonly changes: readonly { readonly by: ChangeMethod; readonly fields?: readonly string[] }[];
+  /** Methods that it would offer were the system set up for them. Whoever names one gets from the source's plan what is missing. */
+  readonly afterSetup?: readonly ChangeMethod[];
   /** Names of streams that this one refers to (foreign keys). */
   readonly dependsOn?: readonly string[];
+  /** Where fields are known from samples alone: how many records were looked at, and what was seen at each path. Shares are of 1. */
+  readonly sample?: {
+    readonly records: number;
+    readonly paths: readonly {
+      readonly path: string;
+      readonly share: number;
+      readonly types: readonly { readonly type: string; readonly share: number }[];
+    }[];
+  };
 }
 
 /** Something that a person must know before a run: `error` prevents it. */
@@ -109,6 +128,7 @@ export interface FetchRequest {
   readonly streams: readonly StreamRef[];
   /** Deliver what comes after it; `null`: from the beginning. */
   readonly after: Cursor | null;
+  /** Per stream the wire form that the target takes; absent: cells. */
   readonly forms: ReadonlyMap<string, Form>;
   readonly batchRows: number;
   readonly batchBytes: number;
@@ -125,9 +145,23 @@ export interface FetchRequest {
   readonly signal: AbortSignal;
 }
 
+/** What keeps the log of a source for one feed. */
+export interface LogState {
+  /** From the cursor to the end of the log. */
+  readonly lagBytes?: number;
+  /** How far the log reaches back beyond the cursor, in time (ms), where the source keeps it for a time. */
+  readonly windowMs?: number;
+  /** What the source keeps for the feed. */
+  readonly retainedBytes?: number;
+  /** What endangers the position, or the source because of it. */
+  readonly warnings: readonly string[];
+}
+
 export interface Source {
   /** Names the data, not the address: the same after a move to another host, another for another database. */
   identity(signal: AbortSignal): Promise<string>;
+  /** Told of the feeds of earlier runs before anything is planned: what the connector noted in them is `Feed.known`. */
+  recall?(feeds: readonly Feed[]): void;
   /** What there is; `queries` are described beside it, under their names. */
   discover(signal: AbortSignal, queries?: readonly { readonly name: string; readonly query: string }[]): Promise<StreamInfo[]>;
   /** Preflight. Reads only. */
@@ -146,8 +180,31 @@ export interface Source {
   settled?(feed: Feed, cursor: Cursor, signal: AbortSignal): Promise<boolean>;
   /** Current records whose `fields` equal one of `values` (carriers, aligned to `fields`). What is gone is simply not there. Batches hold upserts; their cursor is null. */
   fetchBy?(stream: StreamRef, fields: readonly string[], values: readonly (readonly Cell[])[], signal: AbortSignal): AsyncIterable<Batch>;
+  /** Every record of a stream as it is now, once, in any order, as upserts; their cursor is null. Absent: it is read as a backfill, or from the beginning. */
+  scan?(stream: StreamRef, signal: AbortSignal): AsyncIterable<Batch>;
+  /** Which of these records, by key cells in key order, a drain from `after` would deliver now. Absent: the changes themselves are read to find out. */
+  undelivered?(
+    request: {
+      readonly feed: Feed;
+      readonly stream: StreamRef;
+      readonly after: Cursor | null;
+      readonly keys: readonly (readonly Cell[])[];
+    },
+    signal: AbortSignal,
+  ): Promise<readonly boolean[]>;
+  /**
+   * Every record whose last change, by the stream's own change method, the source dates at `sinceMs` (ms since 1970) or later, as it is now, and perhaps some
+   * that changed before; as upserts, their cursor is null. Throws E_COMPARE_UNSUPPORTED for a stream whose changes have no time.
+   */
+  changedSince?(stream: StreamRef, sinceMs: number, signal: AbortSignal): AsyncIterable<Batch>;
+  /** Hashes of records, made inside of the system. `null`: not of these fields. */
+  digests?(stream: StreamRef, fields: DigestFields, signal: AbortSignal): Promise<RowDigests | null>;
   /** The fence or lock that holds deliveries back now, for people. */
   heldBack?(feed: Feed, signal: AbortSignal): Promise<{ readonly since: string; readonly by: string } | null>;
+  /** How far the log of a feed reaches beyond a stored cursor. Absent, or `null`: the feed is not read from a log. */
+  logState?(feed: Feed, cursor: Cursor | null, signal: AbortSignal): Promise<LogState | null>;
+  /** Gives up whatever the source keeps for a feed whose checkpoint is dropped. Returns what that was, in words. Absent: it keeps nothing. */
+  release?(feed: Feed, signal: AbortSignal): Promise<readonly string[]>;
   /** A position for people from a stored cursor. */
   explainCursor?(cursor: Cursor): string;
   /** Harmless when called twice or before anything was opened. */
@@ -163,7 +220,9 @@ export interface KeyBounds {
 /** A batch in the shape of the target. No key stands in it twice and no op is `touch`. */
 export interface MappedBatch extends Batch {
   readonly stream: string;
-  /** unwind: rows of these parents that are not listed are deleted. */
+  /** First load: no record is expected in the target. One that is there all the same is written as ever. */
+  readonly fresh?: boolean;
+  /** unwind: rows of these parents that are not listed, with whatever op, are deleted. */
   readonly replaceWithin?: { readonly fields: readonly number[]; readonly parents: readonly (readonly Cell[])[] };
 }
 
@@ -226,7 +285,7 @@ export interface DriftPolicy {
   readonly retype: 'widen' | 'stop';
 }
 
-export type OnLoss = 'error' | 'text' | 'truncate' | 'null';
+export type { OnLoss };
 
 /** A stream as a job writes it. */
 export interface TargetStream {
@@ -279,12 +338,34 @@ export interface ScanRequest {
   readonly signal: AbortSignal;
 }
 
+/** What the target makes of the values of one field. */
+export interface StoredField {
+  /** The type that `scan` and `fetchBy` give back. */
+  readonly type: LogicalType;
+  /**
+   * The carrier that a read gives back for a mapped one. Pure.
+   * @throws {TrueupError} of a record fault, where the value would become a letter
+   */
+  convert(cell: Cell): Cell;
+}
+
+export interface WrittenBy {
+  readonly run: string;
+  readonly epoch: number;
+  /** ISO, UTC. */
+  readonly at: string;
+  /** Of the feed, for people. */
+  readonly position?: string;
+}
+
 export interface Target {
   identity(signal: AbortSignal): Promise<string>;
   /** `state`: keyed upserts. `log`: an append-only topic, file or webhook. */
   readonly writes: 'state' | 'log';
   readonly ops: ReadonlySet<'upsert' | 'patch' | 'delete' | 'truncate'>;
-  /** Checkpoints in the target itself. `atomic`: rows, letters and checkpoint in one transaction. Absent: the state store keeps them. */
+  /** Whether lanes heed `replaceWithin`. Absent: arrays cannot be unwound into this target. */
+  readonly replacesWithin?: true;
+  /** Checkpoints in the target itself. `atomic`: rows, letters and checkpoint can be committed in one transaction. Absent: the state store keeps them. */
   readonly checkpoints?: CheckpointStore;
   /** The name a stream gets when the job does not say. Absent: its own. */
   nameFor?(stream: string): string;
@@ -299,7 +380,13 @@ export interface Target {
     open: { readonly owner: Owner; readonly streams: readonly TargetStream[]; readonly checkpoints: boolean },
     signal: AbortSignal,
   ): Promise<Lane>;
-  /** Every record of a stream, in any order, as upserts with the shape of the fields asked for. */
+  /** How the target holds mapped values: per field of `stream.shape`; `null`: it does not store the field. Absent: as they are. */
+  storedAs?(stream: TargetStream, signal: AbortSignal): Promise<readonly (StoredField | null)[]>;
+  /** Hashes of records, made inside of the system. `null`: not of these fields. */
+  digests?(stream: TargetStream, fields: DigestFields, signal: AbortSignal): Promise<RowDigests | null>;
+  /** Which commit wrote a record last, by key cells in the order of `stream.shape`. `null`: unknown. */
+  writtenBy?(stream: TargetStream, key: readonly Cell[], signal: AbortSignal): Promise<WrittenBy | null>;
+  /** Every record of a stream, in any order, as upserts with the fields asked for. Empty where the target does not exist. A value of another type than `storedAs` says is a `Variant`. */
   scan?(request: ScanRequest): AsyncIterable<Batch>;
   fetchBy?(
     stream: TargetStream,

@@ -191,7 +191,9 @@ function fromVariant(request: ConversionRequest): Step {
     const known = plans.get(name);
     if (known !== undefined) return known;
     const type = parseType(name);
-    const made = type === null || type === 'variant' ? null : planConversion({ ...request, from: type });
+    // A text among values of other types is a value too, not the JSON of one: 'null', '1' and 1 stay three.
+    const convertFrom = request.to === 'json' ? planJsonPart : planConversion;
+    const made = type === null || type === 'variant' ? null : convertFrom({ ...request, from: type });
     const plan = made?.kind === 'impossible' ? null : made;
     if (plans.size < 1000) plans.set(name, plan);
     return plan;

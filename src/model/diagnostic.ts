@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 
-/** One problem in a text that a person wrote. Lines and columns count from 1. */
+/** One problem in a text that a person wrote. Lines and columns count from 1. `file` empty: the text is in no file, and has no places. */
 export interface Diagnostic {
   readonly file: string;
   readonly line: number;
@@ -14,5 +14,5 @@ export interface Diagnostic {
 /** `file:line:column [CODE] text`, the form that editors and terminals link. */
 export function diagnosticText(diagnostic: Diagnostic): string {
   const { file, line, column, code, message } = diagnostic;
-  return `${file}:${line}:${column} [${code}] ${message}`;
+  return `${file === '' ? '' : `${file}:${line}:${column} `}[${code}] ${message}`;
 }

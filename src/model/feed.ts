@@ -1,3 +1,4 @@
+import type { ChangeSpec } from './change-spec.ts';
 import type { Json } from './json.ts';
 
 /**
@@ -8,12 +9,20 @@ export type Cursor = Json;
 
 /** An ordered sequence of batches with one cursor: the unit of checkpoint, order and retry. */
 export interface Feed {
-  /** Unique within the job: `changes:public.orders`, `backfill:public.orders:3`. */
+  /** Unique within the job: `changes:public.orders`, `backfill:public.orders:3`, `compare:public.orders`. */
   readonly id: string;
-  readonly kind: 'changes' | 'backfill';
+  /**
+   * - `embed`: changes of children that records of the stream carry; of the engine's own making, no connector sees it.
+   * - `compare`: nothing is read from it. Its checkpoint says when both sides of the stream were last compared.
+   */
+  readonly kind: 'changes' | 'backfill' | 'embed' | 'compare';
   readonly streams: readonly string[];
   /** What part of the stream a backfill feed covers; written and read by the connector. */
   readonly range?: Json;
+  /** How the changes of each stream are found. Noted by the engine, so that a stream can go over to another way. */
+  readonly changes?: Readonly<Record<string, ChangeSpec>>;
+  /** What the source knew of the streams when it last read them, for the runs after; written and read by the connector. */
+  readonly known?: Json;
   /** A filter in the source's own notation that holds for this feed alone (`backfill --where`). */
   readonly where?: Json;
 }

@@ -53,7 +53,7 @@ export interface StreamEntry {
   readonly key: readonly string[] | null;
   readonly mapping: MappingSource | null;
   readonly lookbackMs: number | null;
-  readonly deletes: { readonly when: string } | null;
+  readonly deletes: DeletesEntry | null;
   readonly onDelete: OnDelete;
   readonly onExit: 'delete' | 'keep';
   readonly where: string | null;
@@ -63,6 +63,23 @@ export interface StreamEntry {
   readonly after: readonly string[];
   /** Where the entry stands in the config, for problems found later. */
   readonly at: { readonly file: string; readonly line: number; readonly column: number };
+}
+
+/** How deletes are found that the change method does not deliver. Both may be there: soft deletes as they happen, purged records by comparing. */
+export interface DeletesEntry {
+  /** Expression over the source record: where it is true the record counts as deleted. */
+  readonly when: string | null;
+  readonly compare: CompareEntry | null;
+}
+
+/** Deletes by compare: what the target holds and the source no longer has is deleted. */
+export interface CompareEntry {
+  /** Five or six cron fields; `null`: in every run. */
+  readonly schedule: string | null;
+  /** Expression over the source's fields, evaluated on records of the target: those for which it is not true are left alone. */
+  readonly scope: string | null;
+  /** Largest share of the target's records, within the scope, that one comparison may delete: 0 to 1. */
+  readonly maxShare: number;
 }
 
 /** A mapping that parsed; it is checked against the fields of its stream when the plan is made. */

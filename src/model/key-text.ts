@@ -52,3 +52,10 @@ function keyArray(text: string): (string | null)[] | null {
     return null;
   }
 }
+
+/** The shortest text that stands for this key where a person types one, and that `keyFromText` understands. `key`: as `keyToText` wrote it. */
+export function typedKey(key: string): string {
+  const [only, ...more] = keyArray(key) ?? [];
+  const isPlain = typeof only === 'string' && more.length === 0 && only !== '' && !only.startsWith('[') && !only.startsWith('position:');
+  return isPlain ? only : key;
+}

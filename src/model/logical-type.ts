@@ -1,3 +1,5 @@
+import type { OnLoss } from './on-loss.ts';
+
 /** The types that need no parameter. `variant`: each cell carries its own type (documents whose fields vary). */
 export const SCALAR_TYPES = [
   'bool',
@@ -39,13 +41,30 @@ export interface Field {
   readonly type: LogicalType;
   readonly nullable: boolean;
   readonly native?: NativeType;
+  /** Of a field inside of a struct: what happens to its values that the target cannot hold. Absent: as to the rest of the record's field. */
+  readonly onLoss?: OnLoss;
 }
 
-/** The type as people write and read it: `int64`, `list<text>`, `struct<a: int32, b: text>`. */
+/** The type as people write and read it: `int64`, `list<text>`, `struct<a: int32, b: text>`; a name that would not read back stands in JSON quotes: `struct<"a:b": text>`. */
 export function typeText(type: LogicalType): string {
   if (typeof type === 'string') return type;
+  const known = texts.get(type);
+  if (known !== undefined) return known;
+  const text = compositeText(type);
+  texts.set(type, text);
+  return text;
+}
+
+/** Types never change, and are asked for their text again and again. */
+const texts = new WeakMap<object, string>();
+
+function compositeText(type: Exclude<LogicalType, string>): string {
   if ('list' in type) return `list<${typeText(type.list)}>`;
-  return `struct<${type.struct.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`;
+  return `struct<${type.struct.map((field) => `${nameText(field.name)}: ${typeText(field.type)}`).join(', ')}>`;
+}
+
+function nameText(name: string): string {
+  return /^[ ">]|:/.test(name) ? JSON.stringify(name) : name;
 }
 
 export function sameType(a: LogicalType, b: LogicalType): boolean {

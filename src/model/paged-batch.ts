@@ -3,6 +3,7 @@ import type { Cell, Row } from './cell.ts';
 import { OP } from './change.ts';
 import type { Batch, FetchRequest, Reject } from './contracts.ts';
 import { cellFromJson, ownValue } from './paged-cell.ts';
+import type { Field } from './logical-type.ts';
 import type { Page, PagedRow } from './paged-stream.ts';
 import type { PagedView } from './paged-view.ts';
 import { cellRecords } from './records.ts';
@@ -20,7 +21,7 @@ type Limits = Pick<FetchRequest, 'batchRows' | 'batchBytes'>;
 export function* pageBatches(page: Page, view: PagedView, limits: Limits): Generator<Batch> {
   const { decoded, rejected } = decodePage(page, view);
   const groups = grouped(decoded, limits);
-  const position = { text: positionText(page) };
+  const position = page.position ?? { text: positionText(page) };
   if (groups.length === 0)
     yield {
       ...batchOf([], view),
@@ -88,18 +89,23 @@ function decodePage(page: Page, view: PagedView): { decoded: Decoded[]; rejected
   return { decoded, rejected };
 }
 
-function decodeRow(op: number, row: PagedRow, { stream, shape }: PagedView): Decoded {
-  const cells = shape.fields.map(({ name, type }, index): Cell => {
+function decodeRow(op: number, row: PagedRow, view: PagedView): Decoded {
+  const { stream, shape } = view;
+  const cells = shape.fields.map((field, index): Cell => {
     const isKey = shape.key.includes(index);
     if (op === OP.delete && !isKey) return undefined;
-    const place = `field '${name}' of '${stream.name}'`;
-    return isKey ? keyCell(type, ownValue(row, name), place) : cellFromJson(type, ownValue(row, name), place);
+    const place = `field '${field.name}' of '${stream.name}'`;
+    return isKey ? keyCell(row, field, place, view) : cellOf(row, field, place, view);
   });
   return { op, row: cells, bytes: cells.reduce<number>((sum, cell) => sum + cellBytes(cell), 0) };
 }
 
-function keyCell(type: Parameters<typeof cellFromJson>[0], value: unknown, place: string): Cell {
-  const cell = cellFromJson(type, value, place);
+function cellOf(row: PagedRow, field: Field, place: string, view: PagedView): Cell {
+  return view.cell === undefined ? cellFromJson(field.type, ownValue(row, field.name), place) : view.cell(row, field, place);
+}
+
+function keyCell(row: PagedRow, field: Field, place: string, view: PagedView): Cell {
+  const cell = cellOf(row, field, place, view);
   if (cell === null) throw new TrueupError('E_RECORD_UNREADABLE', `${place}: the key has no value`);
   return cell;
 }
@@ -121,17 +127,16 @@ function rejectOf(row: PagedRow, { number, where }: Place, view: PagedView, { co
 }
 
 /** `null`: the key cannot be read either. */
-function readableKey(row: PagedRow, { stream, shape }: PagedView): Cell[] | null {
+function readableKey(row: PagedRow, view: PagedView): Cell[] | null {
   try {
-    return shape.key.map((index) =>
-      keyCell(shape.fields[index]?.type ?? 'unknown', ownValue(row, stream.key[shape.key.indexOf(index)] ?? ''), 'key'),
-    );
+    return view.shape.key.map((index) => keyCell(row, view.shape.fields[index] as Field, 'key', view));
   } catch {
     return null;
   }
 }
 
-function positionText({ cursor }: Page): string {
+function positionText({ cursor, position }: Page): string {
+  if (position !== undefined) return position.text;
   return typeof cursor === 'string' ? cursor : JSON.stringify(cursor);
 }
 

@@ -1,4 +1,4 @@
-import type { Cursor } from './feed.ts';
+import type { Cursor, Position } from './feed.ts';
 import type { GuaranteeParts } from './guarantee.ts';
 import type { LogicalType } from './logical-type.ts';
 
@@ -10,8 +10,9 @@ export interface PagedStream {
   /** Every field but those of the key may be NULL. */
   readonly fields: Readonly<Record<string, LogicalType>>;
   /**
-   * What its cursors promise. Default: `within-lookback` (a page begins a little before the last one ended, so what is committed late by less is
-   * not missed) and deletes never. `deletes: 'delivered'` when pages say `deleted`.
+   * What its cursors promise. Default: the least, late commits lost and deletes never. Say `lateCommits: 'within-lookback'` where a read begins a
+   * little before the last one ended (and in `assumes` how much), `'delivered'` where the API lists changes in the order in which they were
+   * committed; `deletes: 'delivered'` where pages say `deleted`.
    */
   readonly guarantee?: Partial<GuaranteeParts>;
 }
@@ -24,4 +25,6 @@ export interface Page {
   readonly more: boolean;
   /** Where to go on after this page. A read that begins there misses nothing that was not delivered. */
   readonly cursor: Cursor;
+  /** For people. Default: the cursor as text. */
+  readonly position?: Position;
 }

@@ -2,13 +2,16 @@ import { TrueupError, isTrueupError } from '../errors.ts';
 import type { Problem, SourceStreamPlan, StreamRef } from './contracts.ts';
 import type { GuaranteeParts } from './guarantee.ts';
 import type { Field } from './logical-type.ts';
-import type { PagedStream } from './paged-stream.ts';
+import type { Cell } from './cell.ts';
+import type { PagedRow, PagedStream } from './paged-stream.ts';
 import type { Shape } from './shape.ts';
 
 /** A declared stream as a job reads it. */
 export interface PagedView {
   readonly stream: StreamRef;
   readonly shape: Shape;
+  /** The carrier of a field, or a throw of a record fault. Absent: the row's own member of that name, as `cellFromJson` reads it. */
+  readonly cell?: (row: PagedRow, field: Field, place: string) => Cell;
 }
 
 type Streams = Readonly<Record<string, PagedStream>>;
@@ -56,7 +59,7 @@ function problemsOf(stream: StreamRef): Problem[] {
 
 function guaranteeOf(declared: PagedStream | undefined): GuaranteeParts {
   return {
-    lateCommits: 'within-lookback',
+    lateCommits: 'lost',
     deletes: 'never',
     assumes: ['the cursor of each page misses nothing that was not delivered'],
     ...declared?.guarantee,

@@ -1,8 +1,9 @@
 import type { Cell, Row } from './cell.ts';
 
 /**
- * How records travel. `cells`: one array per record, aligned to the shape. Otherwise a wire form that source and target
- * both name (`pgcopy/text`), agreed per stream at plan time when the mapping is a pure projection.
+ * How records travel. `cells`: one array per record, aligned to the shape. Otherwise a wire form that source and target both name (`pgcopy/text`),
+ * agreed per stream at plan time when the mapping leaves every record as it is: then its bytes go through untouched. A source may hand over cells
+ * all the same.
  */
 export type Form = 'cells' | `${string}/${string}`;
 
@@ -11,13 +12,16 @@ export type Decode = (text: string) => Cell;
 
 /** The records of one batch. The engine itself looks at `form`, `count` and `bytes` only. */
 export interface Records {
+  /** What `wire` is written in. Whatever it is, `rows` gives the records as cells to whoever looks inside. */
   readonly form: Form;
+  /** The records as the bytes of `form`, whole records in their order, in pieces that may be cut anywhere. Absent: they travel as cells. */
+  readonly wire?: readonly Uint8Array[];
   readonly count: number;
   /** What the records weigh on the wire; an estimate is enough, budgets are counted in it. */
   readonly bytes: number;
   /** Whose text the undecoded cells are in (`postgres`, `csv`). A target of the same dialect copies them unread. `null`: no cell is undecoded. */
   readonly textDialect: string | null;
-  /** The rows, aligned to the shape. Cells form only; lazy and memoised. */
+  /** The rows, aligned to the shape; lazy and memoised. */
   rows(): readonly Row[];
   /** The same rows one after another, each made as it is asked for and kept by nobody. Absent: `rows` costs nothing more. */
   scan?(): Iterable<Row>;
@@ -25,6 +29,8 @@ export interface Records {
   decoder(field: number): Decode | null;
   /** The records `from <= i < to`, for bisecting. */
   slice(from: number, to: number): Records;
+  /** Told once, when the records are durable and nobody will look at them again: what they are kept in may serve others. Absent: garbage collection does. */
+  release?(): void;
 }
 
 export interface CellRecordsInit {
@@ -48,6 +54,13 @@ export function cellRecords(init: CellRecordsInit): Records {
     slice: (from, to) =>
       cellRecords({ ...init, rows: rows.slice(from, to), bytes: rows.length === 0 ? 0 : Math.ceil((bytes * (to - from)) / rows.length) }),
   };
+}
+
+/** Other rows of the same fields: some of the rows, with cells that are text still as they were. */
+export function withRows(records: Records, rows: readonly Row[]): Records {
+  const decoders = rows[0]?.map((_cell, index) => records.decoder(index)) ?? [];
+  const bytes = Math.ceil((records.bytes * rows.length) / Math.max(1, records.count));
+  return cellRecords({ rows, bytes, textDialect: records.textDialect, decoders });
 }
 
 /** The rows, for who looks at each of them once: records that are not in memory yet then never are, all at once. */

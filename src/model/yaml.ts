@@ -4,6 +4,9 @@ import type { Document, Node, Pair } from 'yaml';
 import type { ErrorCode } from '../errors.ts';
 import type { Diagnostic } from './diagnostic.ts';
 
+/** Data as YAML text. */
+export { stringify } from 'yaml';
+
 /** A place in a text. Both count from 1. */
 export interface TextPosition {
   readonly line: number;

@@ -4,6 +4,7 @@ import { changesChecks } from './source-changes-checks.ts';
 import type { SourceFixture } from './source-fixture.ts';
 import { lookupChecks } from './source-lookup-checks.ts';
 import { planChecks } from './source-plan-checks.ts';
+import { sourceProofChecks } from './source-proof-checks.ts';
 import { resumeChecks } from './source-resume-checks.ts';
 import { stopChecks } from './source-stop-checks.ts';
 
@@ -14,5 +15,6 @@ export const sourceChecks: readonly Check<SourceFixture>[] = [
   ...resumeChecks,
   ...backfillChecks,
   ...lookupChecks,
+  ...sourceProofChecks,
   ...stopChecks,
 ];

@@ -1,4 +1,5 @@
 import type { Source, StreamRef } from '../model/contracts.ts';
+import type { Form } from '../model/records.ts';
 
 /** A record of the stream under test. The suite chooses the values: `id` from 1 up to 1,000,000, `label` any text. */
 export interface TestRecord {
@@ -28,6 +29,10 @@ export interface SourceFixture {
    * the source cannot tell a late commit from what it delivered before. Default `never`.
    */
   readonly repeats?: 'never' | 'after-interruption' | 'always';
+  /** A start cursor is taken only when every open transaction has ended, as the place where a log begins. */
+  readonly startWaits?: true;
+  /** The wire form that is asked for. Default: cells. */
+  readonly form?: Form;
   /** A new source over the same data each time, as another process would open it. */
   open(): Source;
   insert(records: readonly TestRecord[]): Promise<void>;

@@ -18,6 +18,7 @@ export const planChecks: readonly Check<SourceFixture>[] = [
   {
     name: 'discovers the stream, its fields and the change method',
     run: async (fixture) => {
+      await fixture.insert(numbered(1, 3)); // where nothing but records tells of fields
       const { name, query, changes } = fixture.stream;
       const found = await withSource(fixture, (source) => source.discover(NEVER, query === undefined ? [] : [{ name, query }]));
       const info =

@@ -24,7 +24,7 @@ export function request(fixture: SourceFixture, feed: Feed, change: Partial<Fetc
     feed,
     streams: [fixture.stream],
     after: null,
-    forms: new Map(),
+    forms: new Map(fixture.form === undefined ? [] : [[fixture.stream.name, fixture.form]]),
     batchRows: 1000,
     batchBytes: 8_000_000,
     maxDelayMs: 20,
@@ -63,7 +63,12 @@ export function checkBatch(batch: Batch, asked: FetchRequest): void {
   assert.ok(ops === null || ops.length === records.count, `${ops?.length} ops for ${records.count} records`);
   assert.ok(cursor === null || JSON.stringify(cursor).length <= 64 * 1024, 'a cursor over 64 KiB');
   assert.equal(typeof position.text, 'string');
-  if (records.form === 'cells') checkRows(batch);
+  assert.ok(
+    records.form === 'cells' || records.form === asked.forms.get(stream ?? ''),
+    `records as ${records.form}, which was not asked for`,
+  );
+  assert.equal(records.form === 'cells', records.wire === undefined, 'bytes, as `form` says');
+  checkRows(batch);
 }
 
 function checkRows({ records, shape, ops }: Batch): void {

@@ -60,6 +60,18 @@ export const leaseChecks: readonly Check<StoreFixture>[] = [
     },
   },
   {
+    name: 'gives a lease again to the run that has it, because the answer to its first request may have been lost',
+    run: async (fixture) => {
+      const store = await fixture.open();
+      const unanswered = await acquire(store, 'orders', 'run-1');
+      const owner = await acquire(store, 'orders', 'run-1');
+      assert.ok(owner.epoch > unanswered.epoch, `epochs: ${unanswered.epoch}, ${owner.epoch}`);
+      await store.renew(owner, NEVER);
+      await rejection(acquire(store, 'orders', 'run-2'), 'E_OWNED');
+      await store.close();
+    },
+  },
+  {
     name: 'takes a lease over once it has run out, though its process lives',
     run: async (fixture) => {
       const store = await fixture.open();

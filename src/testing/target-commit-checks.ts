@@ -6,6 +6,7 @@ import { NEVER, rejection } from './expectations.ts';
 import { checkpointOf, letterOf, takeOver } from './owners.ts';
 import type { TargetFixture } from './target-fixture.ts';
 import {
+  NO_COUNTS,
   assertHolds,
   batchOf,
   commit,
@@ -14,6 +15,7 @@ import {
   row,
   rows,
   targetStream,
+  told,
   withLane,
   write,
   writeAndCommit,
@@ -88,6 +90,24 @@ export const commitChecks: readonly Check<TargetFixture>[] = [
         assert.equal(second.lettersResolved, 1, 'letters resolved');
         assert.deepEqual(await stored(store), { cursors: [{ at: '7' }], letters: ['["8"]'] });
       });
+    },
+  },
+  {
+    name: 'leaves checkpoints and letters to others where it keeps none',
+    skip: (fixture) => (storeOf(fixture) === null ? null : 'the target keeps checkpoints'),
+    run: async (fixture) => {
+      const stream = targetStream(fixture);
+      await withLane(fixture, [stream], async ({ lane, owner }) => {
+        await write(lane, batchOf(stream, rows(1, 2)));
+        const { lettersResolved, streams } = await commit(lane, {
+          checkpoints: [checkpointOf(owner, 'changes:orders', { at: '2' })],
+          letters: [letterOf(owner, '["7"]')],
+          resolved: [letterOf(owner, '["8"]')],
+        });
+        assert.equal(lettersResolved, 0, 'letters resolved by a target that keeps none');
+        assert.deepEqual(streams[stream.stream], told(fixture, { ...NO_COUNTS, upserted: 2 }));
+      });
+      await assertHolds(fixture, stream, rows(1, 2), 'written, and nothing else');
     },
   },
   {
@@ -171,7 +191,7 @@ function needsStore(fixture: TargetFixture): string | null {
 }
 
 function needsAtomic(fixture: TargetFixture): string | null {
-  return storeOf(fixture)?.atomic === true ? null : 'the target has no transactions';
+  return (storeOf(fixture)?.atomic ?? false) !== false ? null : 'the target has no transactions';
 }
 
 async function stored(store: CheckpointStore | null): Promise<{ cursors: Cursor[]; letters: Letter['key'][] }> {

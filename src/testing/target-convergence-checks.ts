@@ -4,7 +4,19 @@ import type { Op } from '../model/change.ts';
 import type { MappedBatch, Target, TargetStream, WriteCounts } from '../model/contracts.ts';
 import type { Check } from './check.ts';
 import type { TargetFixture } from './target-fixture.ts';
-import { assertHolds, batchOf, commit, keyOnly, row, targetStream, withLane, write, writeAndCommit } from './target-writing.ts';
+import {
+  assertHolds,
+  batchOf,
+  commit,
+  countsUnchanged,
+  keyOnly,
+  refusesGuard,
+  row,
+  targetStream,
+  withLane,
+  write,
+  writeAndCommit,
+} from './target-writing.ts';
 
 export const convergenceChecks: readonly Check<TargetFixture>[] = [
   {
@@ -16,7 +28,8 @@ export const convergenceChecks: readonly Check<TargetFixture>[] = [
         for (const batch of randomBatches(stream, target, model, { seed: 11, count: 25 })) {
           await writeAndCommit(lane, batch);
           const again = await writeAndCommit(lane, batch);
-          assert.equal(again.upserted, 0, `records written again by a batch that was written before: ${JSON.stringify(again)}`);
+          if (countsUnchanged(fixture))
+            assert.equal(again.upserted, 0, `records written again by a batch that was written before: ${JSON.stringify(again)}`);
         }
         await assertHolds(fixture, stream, [...model.values()], 'after every batch twice');
       });
@@ -30,7 +43,9 @@ export const convergenceChecks: readonly Check<TargetFixture>[] = [
       const model = new Map<number, Row>();
       for (let round = 0; round < 6; round++) {
         await withLane(fixture, [stream], async ({ target, lane }) => {
-          const batches = randomBatches(stream, target, model, { seed: 100 + round, count: 6 });
+          // Without transactions a discard leaves what was written: a patch may then find that its record was deleted by a later batch already, and is asked for again.
+          const patches = (target.checkpoints?.atomic ?? false) !== false;
+          const batches = randomBatches(stream, target, model, { seed: 100 + round, count: 6, patches });
           await write(lane, ...batches.slice(0, random(batches.length)));
           await lane.discard();
           for (const batch of batches) {
@@ -46,7 +61,7 @@ export const convergenceChecks: readonly Check<TargetFixture>[] = [
   {
     name: 'counts every record of a commit exactly once',
     run: async (fixture) => {
-      const stream = targetStream(fixture, { guard: 'version' });
+      const stream = targetStream(fixture, refusesGuard(fixture) ? {} : { guard: 'version' });
       await withLane(fixture, [stream], async ({ target, lane }) => {
         for (const batch of randomBatches(stream, target, new Map(), { seed: 5, count: 20, guarded: true })) {
           const counts = await writeAndCommit(lane, batch);
@@ -66,6 +81,8 @@ interface RandomOptions {
   readonly count: number;
   /** Versions go down as well as up. */
   readonly guarded?: boolean;
+  /** Default: where the target takes them. */
+  readonly patches?: boolean;
 }
 
 /** Batches of random changes of a few keys, each key once in a batch; `model` becomes what they amount to. */
@@ -73,12 +90,12 @@ function randomBatches(
   stream: TargetStream,
   target: Target,
   model: Map<number, Row>,
-  { seed, count, guarded = false }: RandomOptions,
+  { seed, count, guarded = false, patches = true }: RandomOptions,
 ): MappedBatch[] {
   const random = randomNumbers(seed);
   return Array.from({ length: count }, () => {
     const ids = Array.from({ length: 20 }, (_, index) => index + 1).filter(() => random(2) === 0);
-    const changes = ids.map((id) => randomChange(id, random, target.ops.has('patch') && model.has(id) && !guarded));
+    const changes = ids.map((id) => randomChange(id, random, patches && target.ops.has('patch') && model.has(id) && !guarded));
     for (const { id, op, record } of changes) applyToModel(model, id, op, record);
     return batchOf(
       stream,

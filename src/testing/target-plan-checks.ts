@@ -16,6 +16,7 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
   },
   {
     name: 'plans what is missing without making it, makes it once, and then plans nothing',
+    skip: ({ createsNothing }) => (createsNothing === true ? 'the target has nothing to make' : null),
     run: async (fixture) => {
       const stream = targetStream(fixture);
       await withTarget(fixture, async (target) => {
@@ -36,7 +37,22 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
     },
   },
   {
+    name: 'plans nothing to make where others make its places, before the first record and after it',
+    skip: ({ createsNothing }) => (createsNothing === true ? null : 'the target makes its places'),
+    run: async (fixture) => {
+      const stream = targetStream(fixture);
+      await withLane(fixture, [stream], async ({ target, lane }) => {
+        await assertNothingPlanned(target, stream);
+        await assertHolds(fixture, stream, [], 'a place that was not written to');
+        await writeAndCommit(lane, batchOf(stream, [row(1)]));
+        await assertNothingPlanned(target, stream);
+      });
+      await assertHolds(fixture, stream, [row(1)], 'written');
+    },
+  },
+  {
     name: 'adds fields that the stream has gained, and keeps the records',
+    skip: ({ fixedFields }) => (fixedFields === true ? 'the fields are fixed' : null),
     run: async (fixture) => {
       const stream = targetStream(fixture);
       await withLane(fixture, [stream], async ({ lane }) => writeAndCommit(lane, batchOf(stream, [row(1)])));
@@ -56,7 +72,24 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
     },
   },
   {
+    name: 'refuses new fields in its plan where its fields are fixed, whatever the drift policy says',
+    skip: ({ fixedFields }) => (fixedFields === true ? null : 'fields can be added'),
+    run: async (fixture) => {
+      const stream = targetStream(fixture);
+      await withTarget(fixture, async (target) => {
+        await applyPlan(target, [stream]);
+        const shape = { ...SHAPE, fields: [...SHAPE.fields, { name: 'note', type: 'text' as const, nullable: true }] };
+        const { problems } = await planOf(target, targetStream(fixture, { shape }));
+        assert.deepEqual(
+          problems.map(({ severity, code }) => ({ severity, code })),
+          [{ severity: 'error', code: 'E_DRIFT' }],
+        );
+      });
+    },
+  },
+  {
     name: 'stops at new fields where the drift policy says so',
+    skip: isSchemaless,
     run: async (fixture) => {
       const stream = targetStream(fixture);
       await withTarget(fixture, async (target) => {
@@ -72,6 +105,7 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
   },
   {
     name: 'leaves new fields out where the drift policy says so',
+    skip: isSchemaless,
     run: async (fixture) => {
       const stream = targetStream(fixture);
       await withLane(fixture, [stream], async ({ lane }) => writeAndCommit(lane, batchOf(stream, [row(1)])));
@@ -94,13 +128,15 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
       await withLane(fixture, [stream], async ({ lane }) => writeAndCommit(lane, batchOf(stream, [row(1), row(2)])));
       const narrower = targetStream(fixture, { shape: { ...SHAPE, fields: SHAPE.fields.slice(0, 2) } });
       await withLane(fixture, [narrower], async ({ lane }) => writeAndCommit(lane, batchOf(narrower, [row(1, 'changed').slice(0, 2)])));
-      await assertHolds(fixture, stream, [row(1, 'changed'), row(2)], 'after a write without the field');
+      const kept = fixture.fixedFields === true || fixture.replacesRecords === true ? row(1, 'changed', null) : row(1, 'changed');
+      await assertHolds(fixture, stream, [kept, row(2)], 'after a write without the field');
     },
   },
   {
     name: 'refuses a stream without a key in its plan',
     run: async (fixture) => {
-      const planned = await withTarget(fixture, (target) => planOf(target, targetStream(fixture, { shape: { ...SHAPE, key: [] } })));
+      const stream = targetStream(fixture, { shape: { ...SHAPE, key: [] } });
+      const planned = await withTarget(fixture, (target) => planOf(target, stream));
       assert.deepEqual(
         planned.problems.filter(({ severity }) => severity === 'error').map(({ code }) => code),
         ['E_STREAM_KEY'],
@@ -109,6 +145,10 @@ export const targetPlanChecks: readonly Check<TargetFixture>[] = [
   },
 ];
 
+function isSchemaless({ schemaless }: TargetFixture): string | null {
+  return schemaless === true ? 'the target holds any field' : null;
+}
+
 async function withTarget<Result>(fixture: TargetFixture, work: (target: Target) => Promise<Result>): Promise<Result> {
   const target = fixture.open();
   try {
@@ -116,6 +156,16 @@ async function withTarget<Result>(fixture: TargetFixture, work: (target: Target)
   } finally {
     await target.close();
   }
+}
+
+async function assertNothingPlanned(target: Target, stream: TargetStream): Promise<void> {
+  const { creates, statements, fields, forms } = await planOf(target, stream);
+  assert.deepEqual({ creates, statements }, { creates: false, statements: [] });
+  assert.deepEqual(
+    fields.map(({ name }) => name),
+    stream.shape.fields.map(({ name }) => name),
+  );
+  assert.ok(forms.includes('cells'), 'cells, which every target must take');
 }
 
 async function planOf(target: Target, stream: TargetStream): Promise<TargetStreamPlan> {

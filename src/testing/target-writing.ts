@@ -27,7 +27,7 @@ export function targetStream(fixture: TargetFixture, change: Partial<TargetStrea
   const shape = change.shape ?? SHAPE;
   return {
     stream,
-    target: fixture.targetName(stream),
+    target: fixture.targetName(stream, shape),
     shape,
     onDelete: 'delete',
     drift: { add: 'evolve', drop: 'keep', retype: 'widen' },
@@ -133,6 +133,33 @@ export async function writeAndCommit(lane: Lane, ...batches: readonly MappedBatc
 }
 
 export const NO_COUNTS: WriteCounts = { upserted: 0, unchanged: 0, deleted: 0, absent: 0, superseded: 0 };
+
+/** A target that lines are appended to (`writes: 'log'`). What it holds is what the last line of each key says. */
+export function isLog(fixture: TargetFixture): boolean {
+  const target = fixture.open();
+  void target.close();
+  return target.writes === 'log';
+}
+
+/** It holds nothing to compare a version with, or cannot ask its system to compare. */
+export function refusesGuard(fixture: TargetFixture): boolean {
+  return isLog(fixture) || (fixture.refuses ?? []).includes('guard');
+}
+
+/** A target that lines are not appended to may still write without reading. */
+export function countsUnchanged(fixture: TargetFixture): boolean {
+  return !isLog(fixture) && fixture.countsUnchanged !== false;
+}
+
+/**
+ * The counts that a target can tell: a log holds nothing to compare with, so it writes what would be unchanged or superseded, and deletes what is absent. Another one that does
+ * not read before it writes knows what became of a delete, but not of an upsert.
+ */
+export function told(fixture: TargetFixture, { upserted, unchanged, deleted, absent, superseded }: WriteCounts): WriteCounts {
+  if (countsUnchanged(fixture)) return { upserted, unchanged, deleted, absent, superseded };
+  if (!isLog(fixture)) return { upserted: upserted + unchanged, unchanged: 0, deleted, absent, superseded };
+  return { ...NO_COUNTS, upserted: upserted + unchanged + superseded, deleted: deleted + absent };
+}
 
 /** Compares what the target holds, whatever its order. */
 export async function assertHolds(fixture: TargetFixture, stream: TargetStream, expected: readonly Row[], what: string): Promise<void> {
