@@ -5,7 +5,7 @@ import type { CheckedField } from './checked-field.ts';
 import { namedType, report } from './check-context.ts';
 import type { CheckContext } from './check-context.ts';
 import { literalText, literalType } from './literal.ts';
-import type { Path } from './parse.ts';
+import type { Path } from './check-value.ts';
 import type { ConstForm } from './schema.ts';
 
 export function checkConst(context: CheckContext, name: string, form: ConstForm): CheckedField | null {

@@ -9,7 +9,8 @@ import { parseType } from '../model/type-text.ts';
 import { compileExpression } from './expression/compile.ts';
 import type { Expression } from './expression/compile.ts';
 import { ExpressionProblem } from './expression/fault.ts';
-import type { ParsedMapping, Path } from './parse.ts';
+import type { Path } from './check-value.ts';
+import type { ParsedMapping } from './parse.ts';
 
 /** What the checks of one mapping share. */
 export interface CheckContext {

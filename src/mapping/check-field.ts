@@ -14,7 +14,7 @@ import { finished } from './checked-field.ts';
 import type { CheckedField, SourceOfField } from './checked-field.ts';
 import { naturalType } from './expression/load.ts';
 import { planResult } from './expression-result.ts';
-import type { Path } from './parse.ts';
+import type { Path } from './check-value.ts';
 import type { ExprForm, FieldForm } from './schema.ts';
 import { insideType, sourceValue } from './source-path.ts';
 
@@ -76,7 +76,7 @@ function checkFrom(context: CheckContext, name: string, { data: form, short }: E
 
 function checkShift(context: CheckContext, value: SourceOfField, places: number): CheckedField | null {
   const { name, form, path, type } = value;
-  if (!['int32', 'int64', 'decimal', 'json'].includes(type as string)) {
+  if (!['int32', 'int64', 'decimal', 'json', 'variant'].includes(type as string)) {
     return report(context, {
       path: [...path, 'shift'],
       message: `field '${name}': 'shift' moves the point of whole numbers and decimals, not of ${typeText(type)}`,

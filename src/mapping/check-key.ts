@@ -3,7 +3,7 @@ import { knownNames } from '../model/suggest.ts';
 import type { CheckedField } from './checked-field.ts';
 import { report } from './check-context.ts';
 import type { CheckContext } from './check-context.ts';
-import type { Path } from './parse.ts';
+import type { Path } from './check-value.ts';
 
 /*
  * Two records of the source must never become one record of the target, and a delete, which carries only the key, must find the record. So the
@@ -11,9 +11,9 @@ import type { Path } from './parse.ts';
  */
 
 /** Whether different values of the source always give different values. */
-type Distinct = 'yes' | 'no' | 'unknown';
+export type Distinct = 'yes' | 'no' | 'unknown';
 
-function distinctness({ plan, onLoss }: CheckedField): Distinct {
+export function distinctness({ plan, onLoss }: CheckedField): Distinct {
   switch (plan.kind) {
     case 'copy':
     case 'shift':
@@ -33,6 +33,7 @@ function distinctness({ plan, onLoss }: CheckedField): Distinct {
       return /^\s*string\(\s*[A-Za-z_]\w*\s*\)\s*$/.test(plan.expr) ? 'yes' : 'unknown';
     case 'const':
     case 'rest':
+    case 'others':
       return 'no';
   }
 }
@@ -67,7 +68,7 @@ function nearMiss(fields: readonly CheckedField[], missing: readonly string[]): 
   return near === undefined ? '' : `. ('${near.field.name}' does not serve: ${reasonOf(near)})`;
 }
 
-function reasonOf({ plan }: CheckedField): string {
+export function reasonOf({ plan }: CheckedField): string {
   if (plan.kind === 'mask') return `the mask ${plan.mask.by} makes different keys equal`;
   if (plan.kind === 'lookup') return 'its lookup makes different keys equal, or has a default';
   return 'different keys may become equal';

@@ -32,7 +32,7 @@ export function checkLookup(context: CheckContext, value: SourceOfField, lookup:
 
 /** Keys are compared by the canonical text of the source's type. */
 function keyText(context: CheckContext, { name, path, type }: SourceOfField, key: string): string {
-  if (type === 'json') return key;
+  if (type === 'json' || type === 'variant') return key;
   if (!fitsType(type, key)) {
     report(context, {
       path: [...path, 'lookup', key],

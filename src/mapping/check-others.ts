@@ -4,6 +4,7 @@ import { didYouMean } from '../model/suggest.ts';
 import type { CheckedField } from './checked-field.ts';
 import { report, unknownField } from './check-context.ts';
 import type { CheckContext } from './check-context.ts';
+import { sourceValue } from './source-path.ts';
 
 export interface Others {
   readonly fields: readonly CheckedField[];
@@ -36,7 +37,11 @@ export function checkOthers(context: CheckContext, fields: readonly CheckedField
 
 /** A field that only an expression looks at is still another field: it is not carried by that. */
 function otherFields({ source, mapping }: CheckContext, fields: readonly CheckedField[]): readonly Field[] {
-  const taken = new Set(fields.flatMap(({ plan }) => ('from' in plan && typeof plan.from === 'string' ? [plan.from] : [])));
+  const unwound = mapping.unwind.map(({ path }) => sourceValue(path, source)).filter(({ path }) => path.length === 0);
+  const taken = new Set([
+    ...unwound.map(({ from }) => from),
+    ...fields.flatMap(({ plan }) => ('from' in plan && typeof plan.from === 'string' ? [plan.from] : [])),
+  ]);
   return source.fields.filter((field) => !taken.has(field.name) && !mapping.drop.includes(field.name));
 }
 

@@ -4,16 +4,17 @@ import type { Json } from '../model/json.ts';
 import type { Field } from '../model/logical-type.ts';
 import type { Shape } from '../model/shape.ts';
 import { keyNames } from '../model/shape.ts';
-import { checkedExpression, report } from './check-context.ts';
+import { report } from './check-context.ts';
 import type { CheckContext } from './check-context.ts';
 import { checkField } from './check-field.ts';
+import { checkFilter } from './check-filter.ts';
 import { checkKey } from './check-key.ts';
 import { checkDrop, checkOthers } from './check-others.ts';
+import { checkUnwind } from './check-unwind.ts';
 import type { CheckedField } from './checked-field.ts';
-import { celTypeText } from './expression/value.ts';
 import { hashInput } from './hash-input.ts';
-import type { ParsedMapping, Path } from './parse.ts';
-import type { FilterPlan, MappingPlan } from './plan.ts';
+import type { ParsedMapping } from './parse.ts';
+import type { FilterPlan, MappingPlan, UnwindPlan } from './plan.ts';
 
 export interface CheckRequest {
   /** `null`: every field under its own name. */
@@ -31,6 +32,8 @@ export interface CheckRequest {
   readonly where?: string;
   readonly deletesWhen?: string;
   readonly onExit: 'delete' | 'keep';
+  /** What `embed` adds: fields of the target that are read beside the source's own, and the source fields that finding them takes. */
+  readonly embedded?: { readonly fields: readonly CheckedField[]; readonly reads: readonly string[] };
   /** Where the stream stands in the config. */
   readonly at: { readonly file: string; readonly line: number; readonly column: number };
 }
@@ -48,6 +51,8 @@ const NOTHING: Omit<ParsedMapping, 'file' | 'at'> = {
   key: null,
   otherFields: null,
   drop: [],
+  unwind: [],
+  embeds: [],
   data: {},
 };
 
@@ -73,55 +78,53 @@ interface Draft {
   readonly readsAll: boolean;
   readonly where: readonly FilterPlan[];
   readonly deletesWhen: FilterPlan | null;
+  readonly unwind: readonly UnwindPlan[];
 }
 
 function checkParts(context: CheckContext, config: CheckContext, request: CheckRequest): Draft {
   const { mapping } = context;
   const forms = mapping.fields ?? [];
   const named = forms.flatMap(({ name, form }) => checkField(context, name, form) ?? []);
-  const others = checkOthers(context, named);
-  const fields = [...named, ...others.fields];
+  const embedded = request.embedded?.fields ?? [];
+  const others = checkOthers(context, [...named, ...embedded]);
+  const fields = [...named, ...embedded, ...others.fields];
   const where = [
     checkFilter(context, mapping.where, { path: ['where'], label: 'where' }),
     checkFilter(config, request.where, { path: [], label: 'where' }),
   ].filter((filter) => filter !== null);
   const deletesWhen = checkFilter(config, request.deletesWhen, { path: [], label: 'deletes.when' });
-  checkDrop(context, readNames(fields, [...where, ...(deletesWhen === null ? [] : [deletesWhen])], []));
+  const unwind = checkUnwind(context, mapping.unwind, {
+    shape: context.source,
+    element: null,
+    sourceKey: keyNames(context.source),
+    positions: [],
+  });
+  const filters = [...where, ...(deletesWhen === null ? [] : [deletesWhen])];
+  checkDrop(context, readNames([...fields, ...unwound(unwind)], filters, request.embedded?.reads ?? []));
   if (fields.length === 0 && forms.length === 0 && mapping.fields !== null)
     report(context, { path: ['fields'], part: 'key', message: "'fields' names no field" });
   // A field with a problem of its own would only look like a missing key.
   const key = named.length === forms.length ? checkKey(context, fields) : [];
-  return { fields, key, readsAll: others.readsAll, where, deletesWhen };
+  return { fields, key, readsAll: others.readsAll, where, deletesWhen, unwind };
 }
 
-function checkFilter(
-  context: CheckContext,
-  text: string | null | undefined,
-  { path, label }: { readonly path: Path; readonly label: string },
-): FilterPlan | null {
-  if (text === null || text === undefined) return null;
-  const expression = checkedExpression(context, text, path);
-  if (expression === null) return null;
-  if (expression.type !== 'bool' && expression.type !== 'dyn')
-    return report(context, {
-      path,
-      message: `'${label}' must give true or false, not ${celTypeText(expression.type)}`,
-      code: 'E_MAPPING_TYPE',
-    });
-  return { expr: text, reads: expression.reads, label };
+/** What child tables look at. */
+function unwound(unwind: readonly UnwindPlan[]): readonly Pick<CheckedField, 'sources'>[] {
+  return unwind.map(({ carries }) => ({ sources: carries }));
 }
 
-function readNames(fields: readonly CheckedField[], filters: readonly FilterPlan[], key: readonly string[]): Set<string> {
+function readNames(fields: readonly Pick<CheckedField, 'sources'>[], filters: readonly FilterPlan[], key: readonly string[]): Set<string> {
   return new Set([...key, ...fields.flatMap((one) => one.sources), ...filters.flatMap((filter) => filter.reads)]);
 }
 
 function assemble(
   { mapping, source, stream }: CheckContext,
-  { fields, key, readsAll, where, deletesWhen }: Draft,
+  { fields, key, readsAll, where, deletesWhen, unwind }: Draft,
   request: CheckRequest,
 ): MappingPlan {
   const filters = deletesWhen === null ? where : [...where, deletesWhen];
-  const needed = readNames(fields, filters, keyNames(source));
+  const { fields: embedded = [], reads: embeddedReads = [] } = request.embedded ?? {};
+  const needed = readNames([...fields, ...unwound(unwind)], filters, [...keyNames(source), ...embeddedReads]);
   return {
     stream,
     shape: {
@@ -137,7 +140,8 @@ function assemble(
     where,
     deletesWhen,
     onExit: request.onExit,
-    projection: filters.length === 0 && fields.every((one) => one.plan.kind === 'copy'),
+    unwind,
+    projection: filters.length === 0 && embedded.length === 0 && fields.every((one) => one.plan.kind === 'copy'),
     hashInput: hashInput(request.mapping, filters) satisfies Json,
   };
 }

@@ -2,7 +2,7 @@ import { isTrueupError } from '../errors.ts';
 import { cellFromText } from '../model/cell-text.ts';
 import type { OnLoss } from '../model/contracts.ts';
 import type { Field, LogicalType } from '../model/logical-type.ts';
-import type { Path } from './parse.ts';
+import type { Path } from './check-value.ts';
 import type { FieldPlan } from './plan.ts';
 import type { FromForm } from './schema.ts';
 

@@ -1,6 +1,6 @@
 import { TrueupError, isTrueupError } from '../errors.ts';
 import { cellFromText, cellToText } from '../model/cell-text.ts';
-import type { Cell } from '../model/cell.ts';
+import type { Cell, Variant } from '../model/cell.ts';
 import { planConversion, planJsonPart } from '../model/conversion.ts';
 import type { ConversionRequest } from '../model/conversion.ts';
 import { isSpecialDecimal, shiftDecimalText } from '../model/decimal.ts';
@@ -12,7 +12,9 @@ import { openZone } from '../model/zone.ts';
 import { compileExpression } from './expression/compile.ts';
 import { ExpressionProblem } from './expression/fault.ts';
 import { planResult } from './expression-result.ts';
+import { documentMembers } from './document-members.ts';
 import { maskOf } from './mask.ts';
+import { namedType } from './named-type.ts';
 import type { FieldPlan, FilterPlan, SourceValue } from './plan.ts';
 import { cellReader } from './row-context.ts';
 import type { RowContext } from './row-context.ts';
@@ -28,10 +30,12 @@ export interface CompileContext {
   readonly source: Shape;
   readonly stream: string;
   readonly secrets: (text: string) => string;
+  /** How a field is called in messages. Absent: `field 'name'`. */
+  readonly placeOf?: (name: string, plan: FieldPlan) => string;
 }
 
 export function compileField(context: CompileContext, name: string, plan: Exclude<FieldPlan, { kind: 'copy' }>): ComputeCell {
-  const place = `field '${name}'`;
+  const place = context.placeOf?.(name, plan) ?? `field '${name}'`;
   switch (plan.kind) {
     case 'const': {
       const cell =
@@ -52,6 +56,8 @@ export function compileField(context: CompileContext, name: string, plan: Exclud
       return compileExpr(context, plan, place);
     case 'rest':
       return compileRest(context, plan);
+    case 'others':
+      return compileOthers(context, plan, place);
   }
 }
 
@@ -79,7 +85,15 @@ export function fieldNamed(context: CompileContext, name: string): { readonly fi
 /** What lies at a source value: as canonical text, or as a cell of its type (`json` inside json). */
 function readValue(context: CompileContext, value: SourceValue, as: 'text' | 'cell', place: string): ComputeCell {
   const { read, type } = valueReader(context, value, as === 'text' ? 'text' : 'json', place);
-  return as === 'text' && type !== 'text' ? applied(read, (cell) => cellToText(type, cell)) : read;
+  if (as !== 'text' || type === 'text') return read;
+  return applied(read, (cell) => (type === 'variant' ? variantText(cell) : cellToText(type, cell)));
+}
+
+/** The text of the value, without the type that it names. */
+function variantText(cell: Cell): string | null {
+  if (cell === null || cell === undefined) return null;
+  const { variant, value } = cell as Variant;
+  return cellToText(namedType(variant) ?? 'unknown', value);
 }
 
 /** `inJson`: the type that values inside json are read as. */
@@ -138,9 +152,11 @@ function forgiving(compute: ComputeCell, onLoss: string): ComputeCell {
 }
 
 function compileShift(context: CompileContext, plan: Extract<FieldPlan, { kind: 'shift' }>, place: string): ComputeCell {
-  const { read } = valueReader(context, plan, 'decimal', place);
+  const { read, type } = valueReader(context, plan, 'decimal', place);
+  const known = type === 'variant' ? conversion(context, { from: type, to: 'decimal', onLoss: plan.onLoss, place }) : null;
   const convert = plan.to === 'decimal' ? null : conversion(context, { from: 'decimal', to: plan.to, onLoss: plan.onLoss, place });
-  return applied(read, (cell, note) => {
+  return applied(read, (given, note) => {
+    const cell = known === null ? given : known(given, note);
     if (cell === null) return null;
     const shifted = shiftedText(String(cell as number | bigint | string), plan.places, place);
     return convert === null ? shifted : convert(shifted, note);
@@ -223,6 +239,18 @@ function compileRest(context: CompileContext, plan: Extract<FieldPlan, { kind: '
       const cell = compute(row, note);
       if (cell !== undefined) texts.push(`${name}:${cell === null ? 'null' : (cell as string)}`);
     }
+    return `{${texts.join(',')}}`;
+  };
+}
+
+/** What a document holds beside the names that are taken, as one JSON object in its own order. */
+function compileOthers(context: CompileContext, plan: Extract<FieldPlan, { kind: 'others' }>, place: string): ComputeCell {
+  const { field, index } = fieldNamed(context, plan.from);
+  const read = cellReader(field, index);
+  const without = new Set(plan.without);
+  return (row, note) => {
+    const members = documentMembers(field.type, read(row), place) ?? [];
+    const texts = members.flatMap(({ name, json }) => (without.has(name) ? [] : [`${JSON.stringify(name)}:${json(plan.onLoss, note)}`]));
     return `{${texts.join(',')}}`;
   };
 }

@@ -6,6 +6,7 @@ import { compileField, compileFilter, fieldNamed, indexOf } from './compile-fiel
 import type { CompileContext } from './compile-field.ts';
 import type { Column, CompiledMapping } from './compiled.ts';
 import { mapBatch } from './map-batch.ts';
+import { mapLate } from './map-late.ts';
 import type { Mapper } from './mapped.ts';
 import type { MappingPlan } from './plan.ts';
 
@@ -14,8 +15,13 @@ import type { MappingPlan } from './plan.ts';
  *
  * @throws {TrueupError} `E_PLAN_CHANGED` when a field that the plan relies on is gone or has another type; `E_CONFIG_SECRET`
  */
-export function compileMapping(plan: MappingPlan, source: Shape, secrets: (text: string) => string): Mapper {
-  const context: CompileContext = { source, stream: plan.stream, secrets };
+export function compileMapping(
+  plan: MappingPlan,
+  source: Shape,
+  secrets: (text: string) => string,
+  placeOf?: CompileContext['placeOf'],
+): Mapper {
+  const context: CompileContext = { source, stream: plan.stream, secrets, ...(placeOf === undefined ? {} : { placeOf }) };
   const columns = plan.fields.map((_field, index) => compileColumn(context, plan, index));
   const filters = plan.where.map((filter) => compileFilter(context, filter));
   const conditions = plan.deletesWhen === null ? plan.where : [...plan.where, plan.deletesWhen];
@@ -27,7 +33,11 @@ export function compileMapping(plan: MappingPlan, source: Shape, secrets: (text:
     isDeleted: plan.deletesWhen === null ? null : compileFilter(context, plan.deletesWhen),
     conditionFields: conditions.flatMap((filter) => filter.reads.map((name) => indexOf(context, name))),
   };
-  return { shape: plan.shape, map: (batch: Batch, { exits } = { exits: true }) => mapBatch(compiled, batch, exits) };
+  return {
+    shape: plan.shape,
+    map: (batch: Batch, { exits } = { exits: true }) => mapBatch(compiled, batch, exits),
+    mapLate: (batch: Batch) => mapLate(compiled, batch),
+  };
 }
 
 function compileColumn(context: CompileContext, plan: MappingPlan, index: number): Column {

@@ -1,5 +1,6 @@
 import type { LogicalType } from '../model/logical-type.ts';
-import type { ParsedMapping, Path } from './parse.ts';
+import type { Path } from './check-value.ts';
+import type { ParsedMapping } from './parse.ts';
 
 /** The type that written values have in common; `null`: none, or nothing but nulls. */
 export function literalType(values: readonly unknown[]): LogicalType | null {

@@ -25,7 +25,7 @@ interface Work {
   readonly touches: number[];
   readonly rejected: MappingFault[];
   /** Per field and kind; of records that were mapped as a whole. */
-  readonly tally: Map<string, { readonly field: number; readonly kind: string; count: number }>;
+  readonly counts: Map<string, number>;
   /** Of the record at hand. */
   readonly noted: Noted[];
   /** Per field: takes down what was done to a value of the record at hand. */
@@ -37,11 +37,6 @@ interface Work {
 /** Maps every record of a batch. What cannot be mapped is in `rejected`; nothing is thrown for a record. */
 export function mapBatch(mapping: CompiledMapping, batch: Batch, exits: boolean): Mapped {
   if (passesAsItIs(mapping, batch)) return unchanged(mapping, batch);
-  if (batch.records.form !== 'cells')
-    throw new TrueupError(
-      'E_BUG',
-      `stream '${mapping.plan.stream}': records in the form ${batch.records.form} reached a mapping that looks inside`,
-    );
   const source = batch.records.rows();
   const noted: Noted[] = [];
   const work: Work = {
@@ -53,7 +48,7 @@ export function mapBatch(mapping: CompiledMapping, batch: Batch, exits: boolean)
     origin: [],
     touches: [],
     rejected: [],
-    tally: new Map(),
+    counts: new Map(),
     noted,
     notes: mapping.columns.map((_column, field) => (kind) => noted.push({ field, kind })),
     filtered: 0,
@@ -65,9 +60,9 @@ export function mapBatch(mapping: CompiledMapping, batch: Batch, exits: boolean)
 }
 
 /** Renaming alone leaves the records, in whatever form they are. A touch never leaves the mapping. */
-function passesAsItIs({ isIdentity, passes, isDeleted, plan }: CompiledMapping, { ops, records }: Batch): boolean {
-  if (passes !== null || isDeleted !== null || ops?.includes(OP.touch) === true) return false;
-  return isIdentity || (records.form !== 'cells' && plan.projection);
+function passesAsItIs({ isIdentity, passes, isDeleted, plan }: CompiledMapping, { ops }: Batch): boolean {
+  if (plan.unwind.length > 0 && ops?.includes(OP.patch) === true) return false;
+  return isIdentity && passes === null && isDeleted === null && ops?.includes(OP.touch) !== true;
 }
 
 function unchanged({ plan }: CompiledMapping, batch: Batch): Mapped {
@@ -82,7 +77,7 @@ function unchanged({ plan }: CompiledMapping, batch: Batch): Mapped {
   };
 }
 
-function decodersOf({ shape, records }: Batch): (Decode | null)[] {
+export function decodersOf({ shape, records }: Batch): (Decode | null)[] {
   return shape.fields.map((_field, index) => records.decoder(index));
 }
 
@@ -108,7 +103,8 @@ function mappedRecord(work: Work, { index, row, op }: SourceRecord): { readonly 
   const { mapping } = work;
   if (op === OP.truncate) return { row: mapping.columns.map(() => undefined), op };
   if (op === OP.delete) return { row: keyRow(work), op };
-  if (op === OP.touch || (op === OP.patch && needsMore(mapping, row))) {
+  // An array is replaced as a whole, so a patch does not do where arrays are unwound.
+  if (op === OP.touch || (op === OP.patch && (mapping.plan.unwind.length > 0 || needsMore(mapping, row)))) {
     work.touches.push(index);
     return null;
   }
@@ -135,7 +131,10 @@ function needsMore({ columns, conditionFields }: CompiledMapping, row: Row): boo
   );
 }
 
-function fullRow(work: Work, isPatch: boolean): Row {
+/** What one record is mapped with. */
+type RowWork = Pick<Work, 'mapping' | 'context' | 'notes'>;
+
+export function fullRow(work: RowWork, isPatch: boolean): Row {
   const { columns } = work.mapping;
   const out: Cell[] = [];
   for (let index = 0; index < columns.length; index++) out.push(isPatch && isAbsent(work, index) ? undefined : mappedCell(work, index));
@@ -143,7 +142,7 @@ function fullRow(work: Work, isPatch: boolean): Row {
 }
 
 /** In a patch: nothing that the field is made of has changed. */
-function isAbsent({ mapping, context }: Work, index: number): boolean {
+function isAbsent({ mapping, context }: RowWork, index: number): boolean {
   const column = mapping.columns[index] as Column;
   return column.compute !== null && !column.inKey && !column.sources.some((field) => context.row[field] !== undefined);
 }
@@ -156,7 +155,7 @@ function keyRow(work: Work): Row {
   return out;
 }
 
-function mappedCell(work: Work, index: number): Cell {
+function mappedCell(work: RowWork, index: number): Cell {
   const column = work.mapping.columns[index] as Column;
   if (column.compute === null) return work.context.row[column.source];
   const cell = column.compute(work.context, work.notes[index] as Note);
@@ -174,9 +173,7 @@ function add(work: Work, index: number, { row, op }: { readonly row: Row; readon
   work.origin.push(index);
   for (const { field, kind } of work.noted) {
     const name = `${field} ${kind}`;
-    const entry = work.tally.get(name);
-    if (entry === undefined) work.tally.set(name, { field, kind, count: 1 });
-    else entry.count++;
+    work.counts.set(name, (work.counts.get(name) ?? 0) + 1);
   }
 }
 
@@ -205,18 +202,25 @@ function finished(work: Work, batch: Batch): Mapped {
     exits: work.exited,
     touches: work.touches,
     rejected: work.rejected,
-    conversions: [...work.tally.values()].map(({ field, kind, count }): Conversion => ({
-      stream: plan.stream,
-      field: plan.shape.fields[field]?.name ?? '',
-      kind,
-      count,
-    })),
+    conversions: conversionsOf(plan, work.counts),
   };
 }
 
+/** @param counts by the index of a field and the kind, with a space between */
+export function conversionsOf({ stream, shape }: CompiledMapping['plan'], counts: ReadonlyMap<string, number>): Conversion[] {
+  return [...counts].map(([name, count]): Conversion => {
+    const space = name.indexOf(' ');
+    return { stream, field: shape.fields[Number(name.slice(0, space))]?.name ?? '', kind: name.slice(space + 1), count };
+  });
+}
+
 /** Copied cells stay what they were, undecoded ones included. */
+export function mappedDecoders({ columns }: CompiledMapping, decoders: RowContext['decoders']): (Decode | null)[] {
+  return columns.map((column) => (column.compute === null ? (decoders[column.source] ?? null) : null));
+}
+
 function mappedRecords({ mapping, rows, context }: Work, { records }: Batch): Records {
   const bytes = records.count === 0 ? 0 : Math.ceil((records.bytes * rows.length) / records.count);
-  const decoders = mapping.columns.map((column) => (column.compute === null ? (context.decoders[column.source] ?? null) : null));
+  const decoders = mappedDecoders(mapping, context.decoders);
   return cellRecords({ rows, bytes, textDialect: decoders.some((decode) => decode !== null) ? records.textDialect : null, decoders });
 }

@@ -28,10 +28,21 @@ export interface MappingFault {
   readonly message: string;
 }
 
+/** A batch that is mapped while it is written. Every record of the source batch is one of `batch`, at the same index. */
+export interface LateMapped {
+  readonly batch: MappedBatch;
+  /** Whether a scan ended at a record that cannot be mapped: then the batch is to be mapped as a whole, which says which records these are. */
+  faulted(): boolean;
+  /** Values that the last scan converted with a loss that a policy allows. */
+  conversions(): readonly Conversion[];
+}
+
 /** A compiled mapping for one source shape. Pure, and holds no state but the tally of one call. */
 export interface Mapper {
   /** What it yields; its key is the key of the target. */
   readonly shape: Shape;
   /** `exits`: records that do not pass `where` become deletes; without, they are only counted as filtered. Default true. */
   map(batch: Batch, options?: { readonly exits: boolean }): Mapped;
+  /** `null` or absent: a batch that must be mapped as a whole. */
+  mapLate?(batch: Batch): LateMapped | null;
 }

@@ -15,7 +15,7 @@ import { parseYaml } from '../model/yaml.ts';
 import type { ParsedYaml } from '../model/yaml.ts';
 import { issueText } from './issue-text.ts';
 import { literalText } from './literal.ts';
-import type { Path } from './parse.ts';
+import type { Path } from './check-value.ts';
 
 /** One case: a record of the source and what must become of it. */
 export interface MappingCase {

@@ -26,8 +26,38 @@ export interface MappingPlan {
   readonly onExit: 'delete' | 'keep';
   /** Nothing but renaming, reordering and leaving out: the cells travel as they are. */
   readonly projection: boolean;
+  /** Child tables that are written together with the records. */
+  readonly unwind: readonly UnwindPlan[];
   /** What the plan hash covers: what was written, without shapes and without secrets. */
   readonly hashInput: Json;
+}
+
+/** An array whose elements become rows of a child table. */
+export interface UnwindPlan {
+  /** The child table. */
+  readonly target: string;
+  /** Where the array is in the records that hold it: those of the stream, or the elements of the level above. */
+  readonly array: SourceValue;
+  /** What the element is called in `mapping`: the path as written. */
+  readonly element: string;
+  /** Fields of the records above that the table or a deeper one needs. */
+  readonly carries: readonly string[];
+  /** What an element becomes: a mapping whose source is `elementShape`. */
+  readonly mapping: MappingPlan;
+  /** Fields of the child table that carry the key of the record, and nothing else. */
+  readonly parent: readonly number[];
+  /** Whether something looks inside of the elements, so that they must be documents. */
+  readonly documents: boolean;
+  /** The names that a document may have. `null`: any. */
+  readonly names: readonly string[] | null;
+  /** Arrays inside of the elements. */
+  readonly unwind: readonly UnwindPlan[];
+}
+
+/** Whether every record of this source shape passes and is its own mapping, names apart. */
+export function leavesAsItIs({ fields, where, deletesWhen, unwind }: MappingPlan, source: Shape): boolean {
+  if (where.length > 0 || unwind.length > 0 || deletesWhen !== null || fields.length !== source.fields.length) return false;
+  return fields.every((field, index) => field.kind === 'copy' && field.from === source.fields[index]?.name);
 }
 
 export interface FilterPlan {
@@ -61,7 +91,9 @@ export type FieldPlan =
   | ({ readonly kind: 'mask'; readonly mask: MaskPlan } & SourceValue)
   | { readonly kind: 'expr'; readonly expr: string; readonly reads: readonly string[]; readonly to: LogicalType; readonly onLoss: OnLoss }
   /** The other fields as one JSON object. */
-  | { readonly kind: 'rest'; readonly from: readonly string[]; readonly onLoss: OnLoss };
+  | { readonly kind: 'rest'; readonly from: readonly string[]; readonly onLoss: OnLoss }
+  /** What the document in a field holds beside some names, as one JSON object. */
+  | { readonly kind: 'others'; readonly from: string; readonly without: readonly string[]; readonly onLoss: OnLoss };
 
 export type MaskPlan =
   | { readonly by: 'sha256' | 'redact' | 'last4' }

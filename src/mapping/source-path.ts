@@ -1,7 +1,9 @@
 import { jsonToCell, parsedJson } from '../model/cell-json.ts';
-import type { Cell } from '../model/cell.ts';
+import type { Cell, Variant } from '../model/cell.ts';
 import type { ExactJson } from '../model/exact-json.ts';
+import { typeText } from '../model/logical-type.ts';
 import type { LogicalType } from '../model/logical-type.ts';
+import { namedType } from './named-type.ts';
 import { fieldIndex } from '../model/shape.ts';
 import type { Shape } from '../model/shape.ts';
 
@@ -10,17 +12,25 @@ export function splitPath(text: string): string[] {
   return text.split(/(?<!\\)\./).map((part) => part.replaceAll('\\.', '.'));
 }
 
-/** The field and the way into it; a text that is the name of a field as a whole is that field. */
+/** The field and the way into it. Names of fields may have dots (`customer.address`): the longest one that the text begins with is meant. */
 export function sourceValue(text: string, source: Shape): { readonly from: string; readonly path: readonly string[] } {
-  const [from = '', ...path] = splitPath(text);
-  return path.length > 0 && fieldIndex(source, from) < 0 && fieldIndex(source, text) >= 0 ? { from: text, path: [] } : { from, path };
+  const parts = splitPath(text);
+  for (let length = parts.length; length > 1; length--) {
+    const from = parts.slice(0, length).join('.');
+    if (fieldIndex(source, from) >= 0) return { from, path: parts.slice(length) };
+  }
+  const [from = '', ...path] = parts;
+  return { from, path };
 }
 
-/** One step into a struct, a list or json. */
-type Step = { readonly into: 'cell'; readonly index: number } | { readonly into: 'json'; readonly names: readonly string[] };
+/** One step into a struct or a list, or all the rest of the way into json or a value that names its own type. */
+type Step =
+  | { readonly into: 'cell'; readonly index: number }
+  | { readonly into: 'json'; readonly names: readonly string[] }
+  | { readonly into: 'variant'; readonly names: readonly string[] };
 
 export interface Inside {
-  /** The type of what is there: `json` from the first step into json on. */
+  /** The type of what is there: `json` from the first step into json on, and `variant` likewise. */
   readonly type: LogicalType;
   readonly steps: readonly Step[];
 }
@@ -30,7 +40,8 @@ export function insideType(type: LogicalType, path: readonly string[]): Inside |
   const steps: Step[] = [];
   let current = type;
   for (const [depth, name] of path.entries()) {
-    if (current === 'json') return { type: 'json', steps: [...steps, { into: 'json', names: path.slice(depth) }] };
+    if (current === 'json' || current === 'variant')
+      return { type: current, steps: [...steps, { into: current, names: path.slice(depth) }] };
     const next = stepInto(current, name);
     if (next === null) return `there is nothing named '${name}' inside`;
     steps.push({ into: 'cell', index: next.index });
@@ -56,6 +67,7 @@ export function followSteps(cell: Cell, steps: readonly Step[], as: LogicalType,
   for (const step of steps) {
     if (current === null || current === undefined) return current;
     if (step.into === 'json') return jsonToCell(as, jsonAt(parsedJson(current as string, place), step.names), place);
+    if (step.into === 'variant') return variantAt(current as Variant, step.names);
     current = (current as readonly Cell[])[step.index] ?? null;
   }
   return current;
@@ -69,4 +81,22 @@ function jsonAt(json: ExactJson, names: readonly string[]): ExactJson {
     else return null;
   }
   return current;
+}
+
+/** A list position or the name of a field at each step. */
+function variantAt(variant: Variant, names: readonly string[]): Variant | null {
+  let current: Variant | null = variant;
+  for (const name of names) {
+    if (current === null) return null;
+    const type = namedType(current.variant);
+    const inside: { readonly index: number; readonly type: LogicalType } | null = type === null ? null : stepInto(type, name);
+    current = inside === null ? null : asVariant(inside.type, (current.value as readonly Cell[])[inside.index]);
+  }
+  return current;
+}
+
+/** A cell of a type as a value that names its type itself. NULL names none. */
+export function asVariant(type: LogicalType, cell: Cell): Variant | null {
+  if (cell === null || cell === undefined) return null;
+  return type === 'variant' ? (cell as Variant) : { variant: typeText(type), value: cell };
 }

@@ -36,13 +36,14 @@ export interface ExpressionRequest {
 }
 
 const MAX_LENGTH = 10_000;
-const parser = new CelEnvironment({ unlistedVariablesAreDyn: true, limits: { maxAstNodes: 5000 } });
+/** Made for the first expression: most jobs have none. */
+let parser: CelEnvironment | null = null;
 
 /** @throws {ExpressionProblem} for everything that is wrong with the text; its `start` is the offset */
 export function compileExpression({ text, source, stream }: ExpressionRequest): Expression {
   const reads = new Set<string>();
-  const scope: Scope = { field: fieldCompiler(source, stream, reads), locals: new Map(), nextSlot: { value: 0 } };
-  const compiled = compileNode(parse(text), scope);
+  const scope: Scope = { ...fieldScope(source, stream, reads), locals: new Map(), nextSlot: { value: 0 } };
+  const compiled = compileNode(parse(withPlainNames(text)), scope);
   const environment = {
     row: [] as readonly Cell[],
     decoders: [] as RowContext['decoders'],
@@ -62,6 +63,7 @@ export function compileExpression({ text, source, stream }: ExpressionRequest): 
 function parse(text: string): ASTNode {
   if (text.length > MAX_LENGTH) throw new ExpressionProblem(`an expression may have ${MAX_LENGTH} characters`, 0);
   try {
+    parser ??= new CelEnvironment({ unlistedVariablesAreDyn: true, limits: { maxAstNodes: 5000 } });
     return parser.parse(text).ast;
   } catch (error) {
     if (error instanceof ParseError) throw new ExpressionProblem(lowerFirst(error.summary), error.range?.start ?? 0);
@@ -73,9 +75,17 @@ function lowerFirst(text: string): string {
   return text.slice(0, 1).toLowerCase() + text.slice(1);
 }
 
-function fieldCompiler(source: Shape, stream: string, reads: Set<string>): Scope['field'] {
+/** `@index` is no name of CEL, so that it stands for another one of the same length; what is quoted stays. */
+function withPlainNames(text: string): string {
+  return text.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|@index\b/g, (part) => (part === '@index' ? '_index' : part));
+}
+
+function fieldScope(source: Shape, stream: string, reads: Set<string>): Pick<Scope, 'field' | 'hasField'> {
   const indices = new Map(source.fields.map((field, index) => [field.name, index]));
-  return (name, start) => {
+  const known = (name: string): string => (indices.has(name) ? name : name.replace(/(^|\.)_index$/, '$1@index'));
+  return { hasField: (name) => indices.has(known(name)), field: (name, start) => compileFieldName(known(name), start) };
+
+  function compileFieldName(name: string, start: number): Compiled {
     const index = indices.get(name);
     const field = index === undefined ? undefined : source.fields[index];
     if (field === undefined || index === undefined) {
@@ -94,7 +104,20 @@ function fieldCompiler(source: Shape, stream: string, reads: Set<string>): Scope
         return cell === null || cell === undefined ? null : load(cell);
       },
     };
-  };
+  }
+}
+
+/** Names with dots, as documents that are taken apart have them: `customer.name`. `null`: no such name begins at the node. */
+function dottedField(node: ASTNode, scope: Scope): string | null {
+  const name = dottedName(node);
+  return name === null || scope.locals.has(name.split('.', 1)[0] as string) || !scope.hasField(name) ? null : name;
+}
+
+function dottedName(node: ASTNode): string | null {
+  if (node.op === 'id') return node.args;
+  if (node.op !== '.') return null;
+  const object = dottedName(node.args[0]);
+  return object === null ? null : `${object}.${node.args[1]}`;
 }
 
 function compileNode(node: ASTNode, scope: Scope): Compiled {
@@ -103,8 +126,11 @@ function compileNode(node: ASTNode, scope: Scope): Compiled {
       return compileLiteral(node);
     case 'id':
       return compileName(node.args, node.start, scope);
-    case '.':
+    case '.': {
+      const field = dottedField(node, scope);
+      if (field !== null) return scope.field(field, node.start);
       return compileSelect(compileNode(node.args[0], scope), node.args[1], node.end - node.args[1].length);
+    }
     case '[]':
       return compileIndex(compileNode(node.args[0], scope), compileNode(node.args[1], scope), node.args[1].start);
     case 'call':

@@ -23,6 +23,8 @@ export interface Compiled {
 export interface Scope {
   /** @throws {ExpressionProblem} when there is no such field */
   field(name: string, start: number): Compiled;
+  /** Whether there is a field of exactly this name, dots included. */
+  hasField(name: string): boolean;
   /** Variables of the macros around. */
   readonly locals: ReadonlyMap<string, { readonly slot: number; readonly type: CelType }>;
   readonly nextSlot: { value: number };
