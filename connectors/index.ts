@@ -7,6 +7,9 @@ export interface ConnectorModule {
 
 /** Every connector that comes with trueup. Literal imports: a bundler and `tsc` see them, and none is loaded before it is used. */
 export const connectors: Readonly<Record<string, () => Promise<ConnectorModule>>> = {
+  file: () => import('./file/index.ts'),
   memory: () => import('./memory/index.ts'),
+  mongodb: () => import('./mongodb/index.ts'),
   postgres: () => import('./postgres/index.ts'),
+  rest: () => import('./rest/index.ts'),
 };

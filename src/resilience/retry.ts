@@ -1,8 +1,9 @@
-import { faultOf } from '../errors.ts';
+import { faultOf, isTrueupError } from '../errors.ts';
 
 export interface RetryLimits {
   /** Tries in all, the first included. */
   readonly attempts: number;
+  /** Longest wait between two tries: what asks for more is not tried again. */
   readonly maxDelayMs: number;
 }
 
@@ -12,7 +13,7 @@ const FIRST_DELAY_MS = 500;
 
 /**
  * Whether to try again after an error, and when. Only the environment's faults pass by themselves; a refused password, a bad value or a bug does not.
- * Exponential back-off with full jitter, so that many feeds that failed together do not come back together.
+ * Exponential back-off with jitter, so that many feeds that failed together do not come back together; never before the time that the fault itself names.
  *
  * @param attempt tries made since the last progress, this one included (1, 2, …)
  * @param random in [0, 1)
@@ -20,9 +21,16 @@ const FIRST_DELAY_MS = 500;
 export function retryDecision(error: unknown, attempt: number, limits: RetryLimits, random: number): RetryDecision {
   const fault = faultOf(error);
   if ((fault !== 'environment' && fault !== 'unreachable') || attempt >= limits.attempts) return { kind: 'stop' };
-  const ceiling = Math.min(limits.maxDelayMs, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 30));
+  const wantedMs = isTrueupError(error) ? (error.details.retryAfterMs ?? 0) : 0;
+  if (wantedMs > limits.maxDelayMs) return { kind: 'stop' };
+  const ceiling = backoffCeiling(attempt, limits.maxDelayMs);
   // Never at once: half of the ceiling is certain, the other half is chance.
-  return { kind: 'retry', delayMs: Math.round(ceiling / 2 + (ceiling / 2) * random) };
+  return { kind: 'retry', delayMs: Math.max(wantedMs, Math.round(ceiling / 2 + (ceiling / 2) * random)) };
+}
+
+/** Longest wait after a try, doubled with each of them (ms). */
+export function backoffCeiling(attempt: number, maxDelayMs: number): number {
+  return Math.min(maxDelayMs, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 30));
 }
 
 /** Waits, or throws the signal's reason as soon as it is aborted. */
