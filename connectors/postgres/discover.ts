@@ -1,12 +1,13 @@
 import { TrueupError } from '../../src/sdk.ts';
 import type { ChangeMethod, Shape, StreamInfo } from '../../src/sdk.ts';
-import { columnField, logicalType } from './native.ts';
+import { offersLog, readLogFacts } from './log/log-facts.ts';
+import { columnField, logicalType } from './values/native.ts';
 import { streamName } from './quote.ts';
 import type { RelationName } from './quote.ts';
 import { COUNTERS, REFERENCES } from './relation-sql.ts';
 import { describeQuery, describeRelations, relationKeys } from './relation.ts';
 import type { Column, Relation } from './relation.ts';
-import type { Session } from './session.ts';
+import type { Session } from './session/session.ts';
 
 /** Columns of these names are taken for "last changed", in this order. */
 const CHANGED =
@@ -17,6 +18,7 @@ export async function discoverStreams(
   session: Session,
   queries: readonly { readonly name: string; readonly query: string }[],
 ): Promise<StreamInfo[]> {
+  const hasLog = offersLog(await readLogFacts(session));
   const relations = await describeRelations(session, null);
   const oids = `{${relations.map((relation) => relation.oid).join(',')}}`;
   const counters = Map.groupBy(await session.query(COUNTERS, [oids]), ([oid]) => oid as string);
@@ -28,10 +30,11 @@ export async function discoverStreams(
     return describe(names.get(oid) as string, relation, {
       counters: (counters.get(oid) ?? []).map(([, name]) => name as string),
       dependsOn,
+      hasLog,
     });
   });
   for (const { name, query } of queries)
-    found.push(describe(name, await queryRelation(session, name, query), { counters: [], dependsOn: [] }));
+    found.push(describe(name, await queryRelation(session, name, query), { counters: [], dependsOn: [], hasLog }));
   return found;
 }
 
@@ -52,11 +55,12 @@ function queryFault(name: string, error: unknown): TrueupError | null {
 }
 
 interface Known {
+  readonly hasLog: boolean;
   readonly counters: readonly string[];
   readonly dependsOn: readonly string[];
 }
 
-function describe(name: string, relation: Relation, { counters, dependsOn }: Known): StreamInfo {
+function describe(name: string, relation: Relation, { counters, dependsOn, hasLog }: Known): StreamInfo {
   const readable = relation.columns.filter((column) => column.readable);
   const key = relationKeys(relation).find((columns) => columns.every((column) => readable.some((one) => one.name === column))) ?? [];
   const shape: Shape = {
@@ -69,19 +73,21 @@ function describe(name: string, relation: Relation, { counters, dependsOn }: Kno
     kind: relation.kind === 'query' ? 'query' : relation.kind === 'view' || relation.kind === 'matview' ? 'view' : 'table',
     shape,
     ...(relation.rowEstimate === null ? {} : { rowEstimate: relation.rowEstimate }),
-    changes: changesOffered(relation, counters),
+    changes: changesOffered(relation, counters, hasLog),
+    ...(hasLog || !isLoggable(relation) ? {} : { afterSetup: ['log' as const] }),
     ...(dependsOn.length > 0 ? { dependsOn } : {}),
   };
 }
 
 /**
  * Best first, and the first is the default: a time of the last change that is NOT NULL, indexed and named like one (`updated_at`); else xmin.
- * A view or query has no xmin: there the name alone must do, and without such a column nothing is offered. Any orderable column may still be
- * named as a cursor, which is then the user's word.
+ * A view or query has no xmin: there the name alone must do, and without such a column it is compared as a whole. Any orderable column may
+ * still be named as a cursor, which is then the user's word. The log is on offer and never the default: it makes the server keep what was not read yet.
  */
 export function changesOffered(
   relation: Relation,
   counters: readonly string[],
+  hasLog = false,
 ): { readonly by: ChangeMethod; readonly fields?: readonly string[] }[] {
   const times = relation.columns.filter((column) => column.readable && isTime(column, relation));
   const named = times.filter((column) => CHANGED.test(column.name.toLowerCase()));
@@ -89,8 +95,15 @@ export function changesOffered(
   const fields = [...new Set([...certain, ...named, ...times].map((column) => column.name).concat(counters))];
   const cursor = fields.length > 0 ? [{ by: 'cursor' as const, fields }] : [];
   const sequence = counters.length > 0 ? [{ by: 'sequence' as const, fields: counters }] : [];
-  if (!relation.hasXmin) return named.length > 0 ? cursor : [];
-  return certain.length > 0 ? [...cursor, { by: 'xmin' }, ...sequence] : [{ by: 'xmin' }, ...cursor, ...sequence];
+  const snapshot = { by: 'snapshot' as const };
+  const log = hasLog && isLoggable(relation) ? [{ by: 'log' as const }] : [];
+  if (!relation.hasXmin) return named.length > 0 ? [...cursor, ...log, snapshot] : [...log, snapshot];
+  const best = certain.length > 0 ? [...cursor, { by: 'xmin' as const }] : [{ by: 'xmin' as const }, ...cursor];
+  return [...best, ...sequence, ...log, snapshot];
+}
+
+function isLoggable({ kind }: Relation): boolean {
+  return kind === 'table' || kind === 'partitioned';
 }
 
 function isCertain(column: Column, relation: Relation): boolean {

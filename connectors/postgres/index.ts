@@ -1,7 +1,8 @@
 import { defineConnector } from '../../src/sdk.ts';
 import { options } from './options.ts';
+import { promises } from './promises.ts';
 import { openPostgresSource } from './source.ts';
-import { openPostgresState } from './state.ts';
+import { openPostgresState } from './store/state.ts';
 import { openPostgresTarget } from './target.ts';
 
 export default defineConnector({
@@ -9,6 +10,7 @@ export default defineConnector({
   summary: 'PostgreSQL 13 and later: tables, partitioned tables, views and queries as a source; tables and checkpoints as a target.',
   options,
   cursorVersion: 1,
+  promises,
   openSource: openPostgresSource,
   openTarget: openPostgresTarget,
   openState: openPostgresState,

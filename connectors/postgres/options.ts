@@ -1,18 +1,4 @@
-import { TrueupError, z } from '../../src/sdk.ts';
-
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** `500ms`, `30s`, `5m`, `1h` as milliseconds. */
-const duration = (standard: string, description: string) =>
-  z
-    .string()
-    .regex(/^\d+(ms|s|m|h)$/, 'a duration such as 500ms, 30s or 5m')
-    .default(standard)
-    .transform((text) => {
-      const [, amount, unit] = /^(\d+)(\w+)$/.exec(text) as unknown as [string, string, string];
-      return Number(amount) * (UNIT_MS[unit] as number);
-    })
-    .describe(description);
+import { TrueupError, duration, z } from '../../src/sdk.ts';
 
 const tls = z
   .strictObject({
@@ -55,6 +41,29 @@ export const options = z.strictObject({
     })
     .prefault({})
     .describe('How late commits are waited for.'),
+  heartbeat: duration(
+    '0ms',
+    'How often a run that follows the log writes a small message into it, so that delays are measured and the slot moves on where nothing else is written; 0ms: never. It takes no privilege and no table.',
+  ),
+  log: z
+    .strictObject({
+      publication: z
+        .string()
+        .min(1)
+        .max(63)
+        .optional()
+        .describe('Publication that tells which tables are read; default: one of the name of the job.'),
+      slot: z
+        .string()
+        .regex(/^[a-z0-9_]{1,63}$/, 'up to 63 characters of a-z, 0-9 and _')
+        .optional()
+        .describe(
+          'Replication slot that holds the log back until it is read; default: one of the name of the job. Two jobs cannot share one.',
+        ),
+      slotTimeout: duration('1m', 'How long to wait for the transactions that are open when a slot is made or a table is added.'),
+    })
+    .prefault({})
+    .describe('How `changes: { by: log }` reads the log: logical replication with the plugin pgoutput.'),
 });
 
 export type PostgresOptions = z.output<typeof options>;

@@ -2,9 +2,9 @@ import type { Problem } from '../../src/sdk.ts';
 import { floorRuleOf } from './guarantee.ts';
 import type { PlanSubject } from './guarantee.ts';
 import { quoteIdentifier, quoteRelation } from './quote.ts';
-import { columnSql } from './reading.ts';
-import type { Reading } from './reading.ts';
-import type { Session } from './session.ts';
+import { columnSql } from './read/reading.ts';
+import type { Reading } from './read/reading.ts';
+import type { Session } from './session/session.ts';
 import { isTrueupError } from '../../src/sdk.ts';
 
 /** How many NULL or infinite stamps are counted before "at least" is good enough. */
@@ -34,8 +34,16 @@ export async function cursorProblems(session: Session, subject: PlanSubject): Pr
         ...(await orderProblems(session, reading)),
         ...indexProblems(reading),
       ];
+    case 'snapshot':
+    case 'log': // see log/log-plan.ts
+      return [];
     default:
-      return [unsupported(reading, `'${ref.changes.by}' is not offered. Methods: cursor, sequence${relation.hasXmin ? ', xmin' : ''}`)];
+      return [
+        unsupported(
+          reading,
+          `'${ref.changes.by}' is not offered. Methods: cursor, sequence${relation.hasXmin ? ', xmin, log' : ''}, snapshot`,
+        ),
+      ];
   }
 }
 
@@ -43,15 +51,21 @@ function unsupported({ ref }: Reading, message: string): Problem {
   return { severity: 'error', code: 'E_CHANGES_UNSUPPORTED', message: `Stream '${ref.name}': ${message}.` };
 }
 
-function warning(message: string, statements: readonly string[] = []): Problem {
-  return { severity: 'warning', code: 'E_CHANGES_UNSUPPORTED', message, ...(statements.length > 0 ? { statements } : {}) };
+/** Found, but at the price of reading more than what changed. */
+function slow(message: string, statements: readonly string[] = []): Problem {
+  return { severity: 'warning', code: 'E_CHANGES_SLOW', message, ...(statements.length > 0 ? { statements } : {}) };
+}
+
+/** Delivered late, or not at all. */
+function limited(message: string): Problem {
+  return { severity: 'warning', code: 'E_CHANGES_LIMITED', message };
 }
 
 function sequenceProblems({ reading, sequence }: PlanSubject): Problem[] {
   const { ref, order, orderKind } = reading;
   if (order === null || orderKind !== 'counter' || sequence === null || sequence.cache === 1) return [];
   return [
-    warning(
+    slow(
       `The sequence ${sequence.name} of ${ref.name}.${order.name} hands out ${sequence.cache} values to a session at a time (CACHE), so a lower one can be committed at any later time: every run looks at the whole stream.`,
       [`alter sequence ${sequence.name.split('.').map(quoteIdentifier).join('.')} cache 1`],
     ),
@@ -68,11 +82,11 @@ function floorProblems(subject: PlanSubject): Problem[] {
     : `'${ref.name}' is a ${relation.kind === 'matview' ? 'materialized view' : relation.kind === 'foreign' ? 'foreign table' : relation.kind}`;
   if (rule === 'lookback')
     return [
-      warning(`No fence is possible: ${where}. A row that is committed more than ${ref.lookbackMs} ms after its ${order.name} is lost.`),
+      limited(`No fence is possible: ${where}. A row that is committed more than ${ref.lookbackMs} ms after its ${order.name} is lost.`),
     ];
   if (!standby && relation.kind !== 'foreign') return [];
   const advice = reading.orderKind === 'counter' ? '' : ' Declare a `lookback`, or read from the primary.';
-  return [warning(`No fence is possible: ${where}. So every run looks at all of '${ref.name}'.${advice}`)];
+  return [slow(`No fence is possible: ${where}. So every run looks at all of '${ref.name}'.${advice}`)];
 }
 
 /** Values that stand in no order, or ahead of time; also finds out whether the column can be ordered at all. */
@@ -99,19 +113,17 @@ async function orderProblems(session: Session, reading: Reading): Promise<Proble
   const nulls = order.notNull ? 0 : await count(`${c} is null`);
   if (nulls > 0)
     problems.push(
-      warning(
-        `${amount(nulls)} of '${ref.name}' have no ${order.name}. They are read, but found again only by a full look at all such rows.`,
-      ),
+      slow(`${amount(nulls)} of '${ref.name}' have no ${order.name}. They are read, but found again only by a full look at all such rows.`),
     );
   if (orderKind === 'counter') return problems;
+  // The time of the statement, not of the row, is one that an index is looked up with.
+  const now = orderKind === 'instant' ? 'pg_catalog.statement_timestamp()' : `(pg_catalog.statement_timestamp() at time zone 'UTC')`;
   const infinite = await count(`${c} in ('infinity'::${order.cast}, '-infinity'::${order.cast})`);
-  if (infinite > 0) problems.push(warning(`${amount(infinite)} of '${ref.name}' have an infinite ${order.name}.`));
-  const ahead = await count(
-    `${c} > ${orderKind === 'instant' ? 'pg_catalog.clock_timestamp()' : `(pg_catalog.clock_timestamp() at time zone 'UTC')`} + interval '14 hours' and ${c} < 'infinity'::${order.cast}`,
-  );
+  if (infinite > 0) problems.push(limited(`${amount(infinite)} of '${ref.name}' have an infinite ${order.name}.`));
+  const ahead = await count(`${c} > ${now} + interval '14 hours' and ${c} < 'infinity'::${order.cast}`);
   if (ahead > 0)
     problems.push(
-      warning(
+      limited(
         `${amount(ahead)} of '${ref.name}' have a ${order.name} in the future. A continuous run (--follow) delivers such rows when their time has come.`,
       ),
     );
@@ -136,7 +148,7 @@ function indexProblems(reading: Reading): Problem[] {
     ? `The index on ${order.name} does not hold the key, so rows that share one ${order.name} are sorted at every run`
     : `There is no index on ${order.name}, so every run scans the table`;
   return [
-    warning(
+    slow(
       `'${ref.name}': ${have}. Best is an index on (${wanted.join(', ')}).`,
       relation.kind === 'partitioned' ? [create.replace(' concurrently', '')] : [create],
     ),

@@ -21,7 +21,7 @@ select c.oid::text, n.nspname::text, c.relname::text, c.relkind::text,
 
 export const COLUMNS = `
 select a.attrelid::text, a.attname::text, a.atttypid::text, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(a.atttypid, -1),
-       a.attnotnull, pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+       a.attnotnull, pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'), a.attnum::text, a.atttypmod::text
   from pg_catalog.pg_attribute a
  where a.attrelid = any($1::pg_catalog.oid[]) and a.attnum > 0 and not a.attisdropped
  order by a.attrelid, a.attnum`;

@@ -1,9 +1,9 @@
-import type { PgTypes } from './native.ts';
-import { readTypes } from './native-read.ts';
+import type { PgTypes } from './values/native.ts';
+import { readTypes } from './values/native-read.ts';
 import { quoteRelation } from './quote.ts';
 import type { RelationName } from './quote.ts';
 import { COLUMNS, INDEXES, OPERATOR_SCHEMAS, QUERY_COLUMNS, RELATIONS } from './relation-sql.ts';
-import type { Session, TextRow } from './session.ts';
+import type { Session, TextRow } from './session/session.ts';
 
 export interface Column {
   readonly name: string;
@@ -44,6 +44,8 @@ export interface Relation {
   /** Whether every row has an `xmin` of this server. */
   readonly hasXmin: boolean;
   readonly rowEstimate: number | null;
+  /** As `relationFingerprint` would have said when the columns were read. `null`: a query. */
+  readonly fingerprint: string | null;
 }
 
 const KINDS: Readonly<Record<string, RelationKind>> = { r: 'table', p: 'partitioned', v: 'view', m: 'matview', f: 'foreign' };
@@ -87,6 +89,7 @@ export async function describeRelations(session: Session, name: RelationName | n
         })),
         hasXmin: hasXmin === 't',
         rowEstimate: rowEstimate === null ? null : Number(rowEstimate),
+        fingerprint: fingerprintOf(columns.get(oid) ?? []),
       };
     });
   });
@@ -115,14 +118,15 @@ export async function describeQuery(session: Session, query: string): Promise<Re
       indexes: [],
       hasXmin: false,
       rowEstimate: null,
+      fingerprint: null,
     };
   });
 }
 
 /** Runs `work` under an empty search_path, where every name that is not pg_catalog's comes out qualified. */
 async function qualified<T>(session: Session, work: () => Promise<T>): Promise<T> {
-  const [row] = await session.query(`select pg_catalog.current_setting('search_path')`);
-  await session.query(`set search_path to ''`);
+  // In this order: a list is evaluated from left to right.
+  const [row] = await session.query(`select pg_catalog.current_setting('search_path'), pg_catalog.set_config('search_path', '', false)`);
   const result = await work();
   await session.query(`select pg_catalog.set_config('search_path', $1, false)`, [row?.[0] as string]);
   return result;
@@ -159,6 +163,11 @@ function columnOf(row: TextRow, schemas: ReadonlyMap<string, string>): Column {
     readable: readable === 't',
     operatorSchema: schemas.get(type as string) ?? null,
   };
+}
+
+/** What `relationFingerprint` says of the same columns. */
+function fingerprintOf(columns: readonly TextRow[]): string {
+  return columns.map(([, name, type, , , notNull, , number, modifier]) => [number, name, type, modifier, notNull].join(':')).join(',');
 }
 
 /** Changes exactly when the columns of a relation changed; cheap enough to ask for in every snapshot. */

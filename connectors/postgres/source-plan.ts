@@ -1,29 +1,46 @@
 import { TrueupError, isTrueupError } from '../../src/sdk.ts';
 import type { Problem, Shape, SourceStreamPlan, StreamRef } from '../../src/sdk.ts';
+import { BINARY_FORM } from './copy/binary.ts';
+import { TEXT_FORM } from './copy/text.ts';
 import { queryRelation } from './discover.ts';
 import { guaranteeOf } from './guarantee.ts';
+import { planLog } from './log/log-plan.ts';
+import { lookupProblems } from './read/lookup-index.ts';
 import { cursorProblems } from './preflight.ts';
 import { parseStreamName, streamName } from './quote.ts';
-import { resolveReading } from './reading.ts';
+import { asWire, resolveReading } from './read/reading.ts';
+import type { Reading } from './read/reading.ts';
 import { describeRelation } from './relation.ts';
 import type { Relation } from './relation.ts';
-import { columnSequence, readServerFacts } from './server-facts.ts';
-import type { ServerFacts } from './server-facts.ts';
-import type { Server, Session } from './session.ts';
+import { rowSecurityProblems } from './row-security.ts';
+import { columnSequence, readServerFacts } from './session/server-facts.ts';
+import type { ServerFacts } from './session/server-facts.ts';
+import type { Server, Session } from './session/session.ts';
 
 const NO_SHAPE: Shape = { fields: [], key: [], open: false };
 
 export async function planStreams(session: Session, server: Server, refs: readonly StreamRef[]): Promise<SourceStreamPlan[]> {
   const facts = await readServerFacts(session);
   const plans: SourceStreamPlan[] = [];
-  for (const ref of refs) plans.push(await planStream({ session, server, facts }, ref));
-  return plans;
+  const readings: Reading[] = [];
+  for (const ref of refs) plans.push(await planStream({ session, server, facts, readings }, ref));
+  const logs = await planLog(
+    session,
+    server,
+    readings.map((reading) => ({ ref: reading.ref, reading })),
+  );
+  return plans.map((plan) => {
+    const log = logs.get(plan.stream);
+    return log === undefined ? plan : { ...plan, problems: [...plan.problems, ...log.problems], statements: log.statements };
+  });
 }
 
 interface PlanContext {
   readonly session: Session;
   readonly server: Server;
   readonly facts: ServerFacts;
+  /** Of the streams that were planned so far. */
+  readonly readings: Reading[];
 }
 
 /** What is wrong with one stream never hides what is wrong with another; faults of the environment are thrown. */
@@ -33,13 +50,19 @@ async function planStream(context: PlanContext, ref: StreamRef): Promise<SourceS
     const missing = missingColumns(ref, relation);
     if (missing.length > 0) return refused(ref, missing);
     const reading = resolveReading(ref, relation);
+    context.readings.push(reading);
     const sequence = await columnSequence(context.session, reading);
     const subject = { reading, standby: context.facts.standby, sequence };
-    const problems = [...staticProblems(ref, relation), ...(await cursorProblems(context.session, subject))];
+    const problems = [
+      ...staticProblems(ref, relation),
+      ...(await cursorProblems(context.session, subject)),
+      ...lookupProblems(reading),
+      ...(await rowSecurityProblems(context.session, ref.name, relation)),
+    ];
     return {
       stream: ref.name,
       shape: reading.shape,
-      forms: ['cells'],
+      forms: ['cells', ...([BINARY_FORM, TEXT_FORM] as const).filter((form) => asWire(reading, form).placeFields !== null)],
       problems,
       statements: [],
       guarantee: guaranteeOf(subject),

@@ -1,14 +1,15 @@
 import type { ConnectorContext, Target } from '../../src/sdk.ts';
-import { STORE_SCHEMA, openCheckpoints } from './checkpoints.ts';
-import { applyPlan } from './ddl-apply.ts';
-import { planTarget } from './ddl-plan.ts';
-import { openLane } from './lane.ts';
+import { STORE_SCHEMA, openCheckpoints } from './store/checkpoints.ts';
+import { applyPlan } from './ddl/apply.ts';
+import { planTarget } from './ddl/plan.ts';
+import { openLane } from './lane/lane.ts';
 import type { PostgresOptions } from './options.ts';
 import { postgresSource } from './source.ts';
-import { openSession, resolveServer, withSession } from './session.ts';
-import { readIdentity } from './server-facts.ts';
-import { storeTables } from './store-schema.ts';
+import { openSession, resolveServer, withReading, withSession } from './session/session.ts';
+import { readIdentity } from './session/server-facts.ts';
+import { storeTables } from './store/schema.ts';
 import { targetReads } from './target-read.ts';
+import { readWrittenBy } from './store/written-by.ts';
 
 /** Tables of a Postgres database, with the checkpoints of what is written in its schema `trueup`. */
 export function openPostgresTarget(options: PostgresOptions, context: ConnectorContext): Target {
@@ -17,14 +18,13 @@ export function openPostgresTarget(options: PostgresOptions, context: ConnectorC
   const tables = postgresSource({ server, pids: new Set() });
 
   return {
-    identity: (signal) => withSession(server, { purpose: 'read', signal }, readIdentity),
+    identity: (signal) => withReading(server, signal, readIdentity),
     writes: 'state',
     ops: new Set(['upsert', 'patch', 'delete', 'truncate'] as const),
+    replacesWithin: true,
     checkpoints,
     plan: (streams, signal) =>
-      withSession(server, { purpose: 'read', signal }, (session) =>
-        planTarget(session, { streams, defaultSchema: options.schema, storeSchema: STORE_SCHEMA }),
-      ),
+      withReading(server, signal, (session) => planTarget(session, { streams, defaultSchema: options.schema, storeSchema: STORE_SCHEMA })),
     apply: (plan, signal) => withSession(server, { purpose: 'write', signal }, (session) => applyPlan(session, plan, signal)),
     openLane: async ({ owner, streams, checkpoints: kept }, signal) => {
       const session = await openSession(server, { purpose: 'write', signal });
@@ -32,7 +32,11 @@ export function openPostgresTarget(options: PostgresOptions, context: ConnectorC
       const leaseOwner = (asked: AbortSignal) => checkpoints.owner(owner.job, asked);
       return openLane({ session, owner, streams, defaultSchema: options.schema, store, leaseOwner }, signal);
     },
-    ...targetReads(tables),
+    ...targetReads(server, tables),
+    writtenBy: (stream, key, signal) =>
+      withReading(server, signal, (session) =>
+        readWrittenBy(session, { stream, key, defaultSchema: options.schema, tables: storeTables(STORE_SCHEMA) }),
+      ),
     close: async () => {
       await Promise.all([checkpoints.close(), tables.close()]);
     },

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import type { Feed, StreamRef } from '../../../src/sdk.ts';
+import type { Server } from '../session/session.ts';
+
+/** The feed of all streams of a job that are read from the log. */
+export const LOG_FEED = 'changes:log';
+
+/** What a job keeps in the source under its name. Stored with the feed. */
+export interface LogNames {
+  readonly slot: string;
+  readonly publication: string;
+}
+
+/** What the names of slots begin with that this connector made. */
+export const SLOT_PREFIX = 'trueup_';
+
+/** As the connection says, else of the job and the database: slots are known to the whole cluster, and a name may have 63 characters of a-z, 0-9 and _. */
+export function logNames({ options, where }: Server, job: string | undefined): LogNames {
+  const name = job ?? 'trueup';
+  const readable = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .slice(0, 40);
+  const mark = createHash('sha256')
+    .update(JSON.stringify([name, where.database]))
+    .digest('hex')
+    .slice(0, 8);
+  const own = `${SLOT_PREFIX}${readable}_${mark}`;
+  return { slot: options.log.slot ?? own, publication: options.log.publication ?? own };
+}
+
+export function isLogged({ changes }: Pick<StreamRef, 'changes'>): boolean {
+  return changes.by === 'log';
+}
+
+/** The names that were stored with a feed, or those that it would get now. */
+export function namesOf(server: Server, { known }: Feed, streams: readonly StreamRef[] = []): LogNames {
+  const stored = known as Partial<LogNames> | undefined;
+  const made = logNames(server, streams[0]?.job);
+  return { slot: stored?.slot ?? made.slot, publication: stored?.publication ?? made.publication };
+}
