@@ -1,5 +1,6 @@
 import { findKeptDemo, KEPT_NAME, openDemoFolder } from '../demo/demo-folder.ts';
 import type { DemoReport, Story } from '../demo/demo-report.ts';
+import type { DocumentsReport } from '../demo/documents/documents-report.ts';
 import { startDemoServers } from '../demo/demo-servers.ts';
 import { EMBEDDED_POSTGRES_MISSING } from '../demo/embedded-postgres.ts';
 import { runDemo } from '../demo/run-demo.ts';
@@ -12,12 +13,21 @@ import { wrapLines } from './text/width.ts';
 
 const SIZE = { customers: 20_000, orders: 200_000 };
 
+const DOCUMENTS_SIZE = { customers: 3_000, orders: 10_000 };
+
 /** Of `demo`, when both sides differ at the end. */
 const DIFFERENT = 4;
 
-export async function demo(session: Session, flags: { readonly keep?: boolean; readonly serve?: boolean }): Promise<Outcome> {
+export interface DemoFlags {
+  readonly documents?: boolean;
+  readonly keep?: boolean;
+  readonly serve?: boolean;
+}
+
+export async function demo(session: Session, flags: DemoFlags): Promise<Outcome> {
   try {
-    return flags.serve === true ? await serve(session) : await play(session, flags.keep === true);
+    if (flags.serve === true) return await serve(session);
+    return flags.documents === true ? await playDocuments(session, flags.keep === true) : await play(session, flags.keep === true);
   } catch (error) {
     if (!isMissingServer(error)) throw error;
     throw new TrueupError('E_USAGE', error.message, {
@@ -48,18 +58,41 @@ async function play(session: Session, keep: boolean): Promise<Outcome> {
   }
 }
 
+async function playDocuments(session: Session, keep: boolean): Promise<Outcome> {
+  const { runDocuments } = await import('../demo/documents/run-documents.ts');
+  const folder = await openDemoFolder({ cwd: session.cwd, keep });
+  try {
+    const story = storyTo(session);
+    const { env, signals } = session;
+    const report = await runDocuments({ folder: folder.path, keep, size: DOCUMENTS_SIZE, story, signal: signals.stop, env });
+    const exitCode = report.equal ? 0 : DIFFERENT;
+    const kept = folder.kept ? { folder: folder.path } : {};
+    return {
+      exitCode,
+      document: { command: 'demo', exitCode, ...report, ...kept },
+      text: ({ style }) => documentsEndText(report, { style, trueup: commandName(session), kept: folder.kept }),
+    };
+  } finally {
+    session.screen.panel([]);
+    await folder.close();
+  }
+}
+
 /** Starts the servers of a kept demo and holds them until a signal. */
 async function serve(session: Session): Promise<Outcome> {
-  const { path, ports } = await findKeptDemo(session.cwd);
-  const servers = await startDemoServers(path, ports);
+  const { path, servers } = await findKeptDemo(session.cwd);
+  const started =
+    servers.kind === 'tables'
+      ? await startDemoServers(path, servers)
+      : await (await import('../demo/documents/serve-documents.ts')).serveDocuments(path, servers, session.env);
   try {
-    if (session.flags.json !== true)
-      session.stdout.write(`shop     ${servers.urls.shop}\narchive  ${servers.urls.archive}\nCtrl-C stops both servers.\n`);
+    const addresses = Object.entries(started.urls).map(([name, url]) => `${name.padEnd(10)}${url}\n`);
+    if (session.flags.json !== true) session.stdout.write(`${addresses.join('')}Ctrl-C stops both servers.\n`);
     await stopped(session.signals.stop);
   } finally {
-    await servers.stop();
+    await started.stop();
   }
-  return { exitCode: 0, document: { command: 'demo', exitCode: 0, folder: path, ...servers.urls }, text: () => 'both servers stopped' };
+  return { exitCode: 0, document: { command: 'demo', exitCode: 0, folder: path, ...started.urls }, text: () => 'both servers stopped' };
 }
 
 function stopped(signal: AbortSignal): Promise<void> {
@@ -107,8 +140,32 @@ function endText(
    ${countText(rows)} rows on each side, ${verdict}
    ${countText(report.firstLoad.resumed.rowsPerSecond)} rows/s after the kill at ${countText(report.firstLoad.rowsAtKill)} rows, ${countText(report.firstLoad.readTwice)} rows read twice
    ${countText(report.lateCommit.inArchiveAfter)} of ${countText(report.lateCommit.rows)} late rows delivered, of which a plain cursor finds ${countText(report.lateCommit.foundByPlainCursor)}
+   ${report.proof.repaired} of ${report.proof.damaged} damaged rows found and repaired, ${report.proof.writtenByRepair} rows written for it
    ${report.deadLetter.lettersAfterMending} dead letters left, ${durationText(report.durationMs)} in all; both servers are stopped`;
   return `${told}\n\n${nextText({ style, trueup, kept })}`;
+}
+
+function documentsEndText(
+  report: DocumentsReport,
+  { style, trueup, kept }: { readonly style: Style; readonly trueup: string; readonly kept: boolean },
+): string {
+  const { changes, proof, comparison } = report;
+  const verdict = report.equal ? style.green('equal') : style.red('NOT EQUAL');
+  const children = changes.changed + changes.inserted + changes.deleted + changes.moved + changes.renamed;
+  const told = `${style.bold('In numbers')}
+   ${comparison.map(({ what, count: [, to] }) => `${countText(to)} ${what}`).join(', ')}: ${verdict}
+   ${countText(children)} children changed while runs went, ${changes.killed ? 'two runs' : 'one run'} killed
+   ${proof.repaired} of ${proof.damaged} damaged documents found and repaired
+   ${durationText(report.durationMs)} in all; both servers are stopped`;
+  const next = kept
+    ? `cd ${KEPT_NAME}
+      ${trueup} demo --serve    starts both servers until Ctrl-C; then, in a second terminal:
+      ${trueup} plan
+      ${trueup} run
+      ${trueup} verify tables-to-documents
+      ${trueup} why tables-to-documents public.orders 42`
+    : `${trueup} demo --documents --keep    leaves data and config to try commands on`;
+  return `${told}\n\n${style.dim('next:')} ${next}`;
 }
 
 function nextText({ style, trueup, kept }: { readonly style: Style; readonly trueup: string; readonly kept: boolean }): string {
@@ -121,6 +178,8 @@ function nextText({ style, trueup, kept }: { readonly style: Style; readonly tru
       ${trueup} status shop-to-archive
       ${trueup} plan
       ${trueup} run
+      ${trueup} verify shop-to-archive
+      ${trueup} why shop-to-archive public.orders 42
       ${trueup} discover shop --fields
       ${trueup} checkpoint show shop-to-archive`;
 }

@@ -42,9 +42,16 @@ export function failureDocument(command: string, failure: Failure): Record<strin
   return {
     command,
     error: { code, message, ...(hint === undefined ? {} : { hint }), ...(statements === undefined ? {} : { statements }) },
-    ...(diagnostics === undefined ? {} : { diagnostics }),
+    ...(diagnostics === undefined ? {} : { diagnostics: diagnostics.map(placed) }),
     exitCode,
   };
+}
+
+/** What is in no file has no place. */
+function placed(diagnostic: Diagnostic): Partial<Diagnostic> {
+  if (diagnostic.file !== '') return diagnostic;
+  const { severity, code, message } = diagnostic;
+  return { severity, code, message };
 }
 
 function asTrueupError(thrown: unknown): TrueupError {

@@ -32,3 +32,11 @@ export function parseCountFlag(text: string): number {
 export function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }
+
+/** `0.01` or `1%` → a number above 0, at most 1. */
+export function parseShareFlag(text: string): number {
+  const [, number, percent] = /^(\d+(?:\.\d+)?|\.\d+) ?(%?)$/.exec(text) ?? [];
+  const share = number === undefined ? Number.NaN : Number(number) / (percent === '%' ? 100 : 1);
+  if (!(share > 0 && share <= 1)) throw new InvalidArgumentError('Expected a share above 0 and at most 1, such as 0.01 or 1%.');
+  return share;
+}

@@ -16,11 +16,3 @@ function parseArray(text: string): unknown[] | null {
     return null;
   }
 }
-
-/** The shortest text that `parseKey` understands as this key. */
-export function keyText(key: string): string {
-  const cells = key.startsWith('[') ? parseArray(key) : null;
-  const [only] = cells ?? [];
-  const isPlain = cells?.length === 1 && typeof only === 'string' && !only.startsWith('[') && !only.startsWith('position:') && only !== '';
-  return isPlain ? only : key;
-}

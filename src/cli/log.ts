@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** One JSON object a line, in pino's form, with ISO times and level names. */
 export async function jsonLog({ level, write }: LogOptions): Promise<Log> {
-  const { pino } = await import('pino');
+  const { default: pino } = await import('pino');
   const stack = level === 'debug';
   const log: Log = pino(
     {

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { failureOf, usageError } from './failure.ts';
 import { LOG_LEVELS } from './flags.ts';
@@ -73,8 +72,9 @@ function commandIn(argv: readonly string[]): string {
   );
 }
 
+/** Beside `src` in a checkout, beside `dist` in a package. */
 function version(): string {
-  const file = findPackageJSON('..', import.meta.url);
+  const file = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url)).find((url) => existsSync(url));
   return file === undefined ? 'unknown' : (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 

@@ -14,4 +14,6 @@ export interface Outcome {
   readonly document: Readonly<Record<string, unknown>>;
   /** For people; no line break at the end. Empty: nothing is printed. */
   text(view: View): string;
+  /** Records went to standard output, so this goes to standard error. */
+  readonly toStderr?: boolean;
 }

@@ -13,6 +13,8 @@ import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addTest } from './commands/test.ts';
 import { addValidate } from './commands/validate.ts';
+import { addVerify } from './commands/verify.ts';
+import { addWhy } from './commands/why.ts';
 import type { Dispatch } from './dispatch.ts';
 import { LOG_LEVELS } from './flags.ts';
 
@@ -20,7 +22,7 @@ const GROUPS: readonly { readonly heading: string; readonly add: readonly ((prog
   { heading: 'Begin:', add: [addInit, addCopy, addDemo] },
   { heading: 'Look:', add: [addValidate, addConnectors, addDiscover, addPlan, addTest] },
   { heading: 'Work:', add: [addRun, addBackfill, addStart] },
-  { heading: 'Watch and mend:', add: [addStatus, addCheckpoint, addDeadLetters] },
+  { heading: 'Watch and mend:', add: [addStatus, addVerify, addWhy, addCheckpoint, addDeadLetters] },
 ];
 
 const EXIT_CODES = `
@@ -29,6 +31,7 @@ Exit codes:
   1  a feed failed after its retries     6  another run owns the job
   2  config, mapping or usage            7  unreachable, or access refused
   3  done, but with new dead letters    70  a bug in trueup
+  4  source and target differ
   130, 143  stopped at a checkpoint by a signal`;
 
 export interface ProgramOptions {

@@ -7,7 +7,7 @@ import { displayWidth, padTo, singleLine, truncate } from './text/width.ts';
 interface StreamProgress {
   readonly job: string;
   readonly stream: string;
-  phase: 'backfill' | 'changes';
+  phase: 'backfill' | 'changes' | 'comparing';
   rows: number;
   bytes: number;
   rowEstimate: number | undefined;
@@ -42,6 +42,17 @@ export function applyEvent(progress: Progress, event: RunEvent, nowMs: number): 
       while (stream.samples.length > 2 && nowMs - (stream.samples[0]?.atMs ?? 0) > RATE_WINDOW_MS) stream.samples.shift();
       return;
     }
+    case 'comparing': {
+      const stream = streamOf(progress, event.job, event.stream, nowMs);
+      const rows = event.source + event.target;
+      if (rows < stream.rows || event.phase !== 'reading') stream.samples.length = 0;
+      // Both sides are read, so there is twice as much to read as the source has.
+      const rowEstimate = event.rowEstimate === undefined ? undefined : 2 * event.rowEstimate;
+      Object.assign(stream, { phase: 'comparing', rows, rowEstimate, note: comparingNote(event.phase, rows) });
+      stream.samples.push({ atMs: nowMs, rows });
+      while (stream.samples.length > 2 && nowMs - (stream.samples[0]?.atMs ?? 0) > RATE_WINDOW_MS) stream.samples.shift();
+      return;
+    }
     case 'retry':
       streamOf(progress, event.job, event.stream, nowMs).note =
         `retry ${event.attempt} in ${durationText(event.delayMs)}: ${event.message}`;
@@ -53,6 +64,7 @@ export function applyEvent(progress: Progress, event: RunEvent, nowMs: number): 
       streamOf(progress, event.job, event.stream, nowMs).ended = true;
       return;
     case 'job-started':
+    case 'delays':
       return;
     case 'job-ended':
       for (const [key, stream] of progress) if (stream.job === event.job) progress.delete(key);
@@ -60,6 +72,11 @@ export function applyEvent(progress: Progress, event: RunEvent, nowMs: number): 
     default:
       event satisfies never;
   }
+}
+
+function comparingNote(phase: 'reading' | 'listing' | 'settling', rows: number): string {
+  if (phase === 'reading') return '';
+  return phase === 'listing' ? `listing what differs  ${countText(rows)} rows` : 'looking again at what differs';
 }
 
 function streamOf(progress: Progress, job: string, stream: string, nowMs: number): StreamProgress {
@@ -107,14 +124,16 @@ export function progressLines(
   });
 }
 
+const PHASES = { backfill: 'first load', changes: 'changes', comparing: 'comparing' } as const;
+
 function factsOf(stream: StreamProgress, nowMs: number): string {
   if (stream.note !== '') return singleLine(stream.note);
   const rate = stream.ended ? null : rateOf(stream, nowMs);
-  const facts = [stream.phase === 'backfill' ? 'first load' : 'changes', `${countText(stream.rows)} rows`];
+  const facts = [PHASES[stream.phase], `${countText(stream.rows)} rows`];
   if (rate !== null) facts.push(`${countText(Math.round(rate))} rows/s`);
-  facts.push(bytesText(stream.bytes));
+  if (stream.phase !== 'comparing') facts.push(bytesText(stream.bytes));
   if (stream.ended) facts.push('done');
-  else if (stream.phase === 'backfill') facts.push(...remainderOf(stream, rate));
+  else if (stream.phase !== 'changes') facts.push(...remainderOf(stream, rate));
   return facts.join('  ');
 }
 

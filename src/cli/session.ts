@@ -84,7 +84,8 @@ async function openSession(io: Io, flags: GlobalFlags): Promise<{ readonly sessi
   return { session, close: () => signals.close() };
 }
 
-function printOutcome({ flags, stdout, view }: Session, outcome: Outcome): void {
+function printOutcome({ flags, stdout, screen, view }: Session, outcome: Outcome): void {
+  if (outcome.toStderr === true) return screen.line(flags.json === true ? documentText(outcome.document) : outcome.text(view));
   if (flags.json === true) return stdout.write(`${documentText(outcome.document)}\n`);
   const text = outcome.text(view);
   if (text !== '') stdout.write(`${view.width === null ? text : wrapLines(text, view.width)}\n`);
@@ -105,7 +106,8 @@ function printFailure(session: Session, command: string, failure: Failure): void
 function logFailure(log: Log, flags: GlobalFlags, failure: Failure): void {
   const { code, message, hint, statements, diagnostics, stack } = failure;
   for (const diagnostic of diagnostics ?? []) {
-    const fields = { code: diagnostic.code, file: diagnostic.file, line: diagnostic.line, column: diagnostic.column };
+    const { code: which, file, line, column } = diagnostic;
+    const fields = { code: which, ...(file === '' ? {} : { file, line, column }) };
     if (diagnostic.severity === 'warning') log.warn(fields, diagnosticText(diagnostic));
     else log.error(fields, diagnosticText(diagnostic));
   }

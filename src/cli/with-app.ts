@@ -1,4 +1,4 @@
-import type { App, AppOptions } from '../app.ts';
+import type { App, AppOptions } from '../api.ts';
 import { TrueupError } from '../errors.ts';
 import { knownNames } from '../model/suggest.ts';
 import type { OnEvent } from '../pipeline/events.ts';
@@ -6,15 +6,15 @@ import type { Session } from './session.ts';
 
 export interface OpenWith {
   readonly onEvent?: OnEvent;
-  /** A config that is on no disk, and the file it stands for. */
-  readonly config?: { readonly file: string; readonly text: string };
+  /** A config that is on no disk; `file`: what file it stands for. */
+  readonly config?: { readonly file?: string; readonly text: string };
   readonly env?: AppOptions['env'];
 }
 
 /** Opens what the config describes, and closes it whatever happens. The app is loaded only here, so that `--help` need not. */
 export async function withApp<T>(session: Session, work: (app: App) => Promise<T>, options: OpenWith = {}): Promise<T> {
   const { openApp } = await import('../app.ts');
-  const file = options.config?.file ?? session.flags.config;
+  const file = options.config === undefined ? session.flags.config : options.config.file;
   const app = await openApp({
     ...(file === undefined ? {} : { configFile: file }),
     ...(options.config === undefined ? {} : { configText: options.config.text }),

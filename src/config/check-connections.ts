@@ -7,6 +7,7 @@ import { decodeValue } from './decode.ts';
 import { diagnose } from './document.ts';
 import type { ConfigDocument, Finding } from './document.ts';
 import { thrownText } from './import-module.ts';
+import { checkLimits, resolveLimits } from './limits.ts';
 import type { ConnectionPart, JobPart, Parts } from './parts.ts';
 import type { Connection } from './resolved.ts';
 import { definitionOf, keysAt } from './schema-walk.ts';
@@ -42,13 +43,13 @@ export async function checkConnections(parts: Parts, document: ConfigDocument, l
       );
     if (found === null || connector === null) continue;
     const options = checkOptions(part, connector, document);
-    diagnostics.push(...options.diagnostics);
+    diagnostics.push(...options.diagnostics, ...checkLimits(part, connector).map((finding) => diagnose(document, finding)));
     if (options.value !== null)
       connections.push({
         name: part.name,
         connector: (found as { resolved: string }).resolved,
         options: options.value,
-        limits: { concurrency: null, perSecond: null, breaker: null },
+        limits: resolveLimits(part.limits),
       });
   }
   diagnostics.push(...parts.jobs.flatMap((job) => checkRoles(job, loaded)).map((finding) => diagnose(document, finding)));

@@ -1,4 +1,5 @@
 import { knownNames } from '../model/suggest.ts';
+import { checkCron } from './check-schedule.ts';
 import type { ConfigDocument, Finding } from './document.ts';
 import type { JobPart, StreamPart } from './parts.ts';
 import { valueAt } from './plain-data.ts';
@@ -53,7 +54,8 @@ function checkStream({ config, path }: Decoded, document: ConfigDocument): reado
   if (typeof mapping === 'object' && document.kind === 'yaml')
     add('mapping', "'mapping' must be the path of a file; mappings inside the config are for trueup.config.ts");
   if (deletes !== undefined && deletes.when === undefined && deletes.compare === undefined)
-    add('deletes', "'deletes' needs 'when', an expression that is true for deleted records", 'key');
+    add('deletes', "'deletes' needs 'when', an expression that is true for deleted records, or 'compare'", 'key');
+  findings.push(...checkCompare(config, path));
   if (changes?.field !== undefined && !['cursor', 'sequence'].includes(changes.by))
     findings.push({
       path: [...path, 'changes', 'field'],
@@ -61,6 +63,27 @@ function checkStream({ config, path }: Decoded, document: ConfigDocument): reado
       message: `'field' belongs to the methods cursor and sequence, not to ${changes.by}`,
     });
   if (new Set(config.key).size !== (config.key?.length ?? 0)) add('key', "'key' names a field twice");
+  return findings;
+}
+
+function checkCompare({ deletes, changes, onDelete }: StreamConfig, path: Decoded['path']): readonly Finding[] {
+  const compare = deletes?.compare;
+  if (compare === undefined) return [];
+  const at = [...path, 'deletes', 'compare'];
+  const findings: Finding[] = [];
+  if (compare.schedule !== undefined) findings.push(...checkCron(compare.schedule, [...at, 'schedule']));
+  if (compare.schedule !== undefined && changes?.by === 'snapshot')
+    findings.push({
+      path: [...at, 'schedule'],
+      part: 'key',
+      message: "'schedule' has no meaning with changes by snapshot, which compares everything in every run",
+    });
+  if (onDelete === 'ignore')
+    findings.push({
+      path: at,
+      part: 'key',
+      message: "'compare' looks for records to delete, and 'onDelete: ignore' keeps them all. Leave one of the two out",
+    });
   return findings;
 }
 

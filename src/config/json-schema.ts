@@ -37,7 +37,7 @@ export function configJsonSchema(connectors: readonly DescribedConnector[]): Jso
 }
 
 export function mappingJsonSchema(): JsonSchema {
-  return jsonSchema(mappingSchema);
+  return jsonSchema(mappingSchema());
 }
 
 /** Options of one connector as a schema of its own, for the reference. */

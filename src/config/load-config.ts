@@ -23,7 +23,7 @@ import { otherSecrets } from './secrets.ts';
 export interface LoadRequest {
   /** A path, or absent: searched for from `cwd` upwards. */
   readonly file?: string;
-  /** The text of the config, for one that is on no disk; `file` then says what file it stands for. */
+  /** The text of the config, for one that is on no disk; `file` then says what file it stands for. Without one its problems have no place. */
   readonly text?: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -48,7 +48,7 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
       diagnostics: [{ file, line: 1, column: 1, code: 'E_CONFIG_NOT_FOUND', severity: 'error', message: found.problem }],
     };
   }
-  const read = await readDocument({ ...request, file: found.file, shownAs: shownPath(found.file, request.cwd) });
+  const read = await readDocument({ ...request, file: found.file, shownAs: isInNoFile(request) ? '' : shownPath(found.file, request.cwd) });
   if (read.document === null) return { config: null, diagnostics: read.diagnostics };
   return loadDocument(read.document, read.diagnostics, request);
 }
@@ -74,6 +74,11 @@ async function loadDocument(document: ConfigDocument, before: readonly Diagnosti
     config: resolveConfig({ parts, document, connections: connections.connections, mappings: mappings.mappings, secrets }),
     diagnostics,
   };
+}
+
+/** Then nobody can look at a line of it. */
+function isInNoFile({ text, file }: LoadRequest): boolean {
+  return text !== undefined && file === undefined;
 }
 
 /** A text whose `${…}` has no value cannot be judged any further. */

@@ -5,6 +5,7 @@ import { diagnose } from './document.ts';
 import type { ConfigDocument } from './document.ts';
 import { jobSchema } from './job-schema.ts';
 import type { JobConfig } from './job-schema.ts';
+import type { LimitsConfig } from './limits-schema.ts';
 import { isRecord, valueAt } from './plain-data.ts';
 import type { Path } from './plain-data.ts';
 import { configSchema, connectionSchema, defaultsSchema, NAME_PATTERN, stateSchema } from './schema.ts';
@@ -21,6 +22,8 @@ export interface ConnectionPart {
   readonly path: Path;
   /** `null`: not decoded. */
   readonly connector: string | null;
+  /** `null`: none are written. */
+  readonly limits: LimitsConfig | null;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -91,6 +94,7 @@ function connectionPart(document: ConfigDocument, name: string, decoded: Decoder
     name,
     path,
     connector: typeof connector === 'string' && connector !== '' ? connector : null,
+    limits: value?.limits ?? null,
     options: Object.fromEntries(options),
   };
 }

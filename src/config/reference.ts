@@ -31,7 +31,7 @@ export function configReference(connectors: readonly DescribedConnector[]): stri
     ...connectors.flatMap((connector) => [
       `### Options of \`${connector.name}\``,
       connector.summary,
-      table(propertiesOf(optionsJsonSchema(connector)), requiredOf(optionsJsonSchema(connector))),
+      table(propertiesOf(optionsJsonSchema(connector)), requiredOf(optionsJsonSchema(connector)), true),
     ]),
     '## `jobs.<name>`',
     descriptionOf(job),
@@ -42,6 +42,12 @@ export function configReference(connectors: readonly DescribedConnector[]): stri
     '## Mapping files',
     descriptionOf(mappingJsonSchema()),
     table(propertiesOf(mappingJsonSchema())),
+    '### `embed.<name>`',
+    `${descriptionOf(embedForm())} See [documents](documents.md).`,
+    table(propertiesOf(embedForm()), requiredOf(embedForm())),
+    '### `unwind.<table>`',
+    `${descriptionOf(unwindForm())} See [documents](documents.md).`,
+    table(propertiesOf(unwindForm()), requiredOf(unwindForm())),
     '### `fields.<name>`',
     'The name of a source field, or one of these.',
     ...fieldForms().flatMap((form) => [`**${descriptionOf(form)}**`, table(propertiesOf(form), requiredOf(form))]),
@@ -74,33 +80,69 @@ function requiredOf(schema: JsonSchema): readonly string[] {
   return (schema['required'] ?? []) as string[];
 }
 
+/** A schema that contains itself, so it stands among the definitions. */
+function embedForm(): JsonSchema {
+  return formOf('embed');
+}
+
+function unwindForm(): JsonSchema {
+  return formOf('unwind');
+}
+
+/** What stands under each name of a key of the mapping; forms that hold themselves are definitions. */
+function formOf(key: string): JsonSchema {
+  const { $ref = '' } = (propertiesOf(mappingJsonSchema())[key]?.['additionalProperties'] ?? {}) as { $ref?: string };
+  const definitions = mappingJsonSchema()['definitions'] as Properties;
+  return definitions[$ref.split('/').at(-1) ?? ''] ?? {};
+}
+
 function fieldForms(): readonly JsonSchema[] {
   const fields = propertiesOf(mappingJsonSchema())['fields']?.['additionalProperties'] as JsonSchema;
   return alternativesOf(fields).filter((form) => form['type'] === 'object');
 }
 
-function table(properties: Properties, required: readonly string[] = []): string {
-  const rows = Object.entries(properties).flatMap(([key, schema]) => rowsOf(key, schema, required.includes(key)));
+/** @param withNames also the keys of what stands under names of the user's own */
+function table(properties: Properties, required: readonly string[] = [], withNames = false): string {
+  const rows = Object.entries(properties).flatMap(([key, schema]) => rowsOf(key, schema, required.includes(key), withNames));
   return ['| key | what it takes | default | |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
 /** One row, and one for each key below it. */
-function rowsOf(key: string, schema: JsonSchema, required: boolean): string[] {
+function rowsOf(key: string, schema: JsonSchema, required: boolean, withNames: boolean): string[] {
   const fallback = schema['default'];
   const shown =
-    fallback === undefined || isRecord(fallback) || (Array.isArray(fallback) && fallback.length === 0)
+    fallback === undefined || fallback === '' || isRecord(fallback) || (Array.isArray(fallback) && fallback.length === 0)
       ? required
         ? '*required*'
         : ''
       : `\`${textOf(fallback)}\``;
   const row = `| \`${key}\` | ${cell(kindText(schema))} | ${shown} | ${cell(descriptionOf(schema))} |`;
-  const objects = [schema, ...alternativesOf(schema)].filter((one) => one['properties'] !== undefined);
+  const below = membersOf([schema, ...alternativesOf(schema)].filter((one) => one['properties'] !== undefined));
+  const named = schema['additionalProperties'];
+  const ofNames = withNames && isRecord(named) ? membersOf([named, ...alternativesOf(named)]) : [];
   return [
     row,
-    ...objects.flatMap((one) =>
-      Object.entries(propertiesOf(one)).flatMap(([name, member]) => rowsOf(`${key}.${name}`, member, requiredOf(one).includes(name))),
-    ),
+    ...below.flatMap(({ name, member, required: is }) => rowsOf(`${key}.${name}`, member, is, withNames)),
+    ...ofNames.flatMap(({ name, member, required: is }) => rowsOf(`${key}.<name>.${name}`, member, is, withNames)),
   ];
+}
+
+interface Member {
+  readonly name: string;
+  readonly member: JsonSchema;
+  readonly required: boolean;
+}
+
+/** Each key of these objects once. What several of them have is what any of them takes, described by the first; required where all say so. */
+function membersOf(objects: readonly JsonSchema[]): Member[] {
+  const names = [...new Set(objects.flatMap((one) => Object.keys(propertiesOf(one))))];
+  return names.map((name) => {
+    const having = objects.filter((one) => propertiesOf(one)[name] !== undefined);
+    const members = having.map((one) => propertiesOf(one)[name] as JsonSchema);
+    const [first = {}] = members;
+    const required = objects.length > 0 && having.length === objects.length && having.every((one) => requiredOf(one).includes(name));
+    return { name, member: members.length === 1 ? first : { description: descriptionOf(first), anyOf: members }, required };
+  });
 }
 
 function textOf(value: unknown): string {
@@ -108,7 +150,7 @@ function textOf(value: unknown): string {
 }
 
 function alternativesOf(schema: JsonSchema): readonly JsonSchema[] {
-  return (schema['anyOf'] ?? []) as JsonSchema[];
+  return (schema['anyOf'] ?? schema['oneOf'] ?? []) as JsonSchema[];
 }
 
 const KINDS: Readonly<Record<string, string>> = {

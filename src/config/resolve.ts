@@ -88,7 +88,7 @@ function streamEntry(part: StreamPart, document: ConfigDocument, mapping: Mappin
     key: config.key ?? null,
     mapping,
     lookbackMs: config.lookback ?? null,
-    deletes: config.deletes?.when === undefined ? null : { when: config.deletes.when },
+    deletes: deletesEntry(config.deletes),
     onDelete: config.onDelete,
     onExit: config.onExit,
     where: config.where ?? null,
@@ -97,6 +97,16 @@ function streamEntry(part: StreamPart, document: ConfigDocument, mapping: Mappin
     drift: config.drift,
     after: config.after,
     at: { file: document.shownAs, ...document.at([...part.path, named], 'value') },
+  };
+}
+
+function deletesEntry(deletes: StreamConfig['deletes']): StreamEntry['deletes'] {
+  if (deletes === undefined) return null;
+  const { when, compare } = deletes;
+  return {
+    when: when ?? null,
+    compare:
+      compare === undefined ? null : { schedule: compare.schedule ?? null, scope: compare.scope ?? null, maxShare: compare.maxShare },
   };
 }
 

@@ -32,6 +32,7 @@ export interface Connection {
 export interface ConnectionLimits {
   readonly concurrency: number | null;
   readonly perSecond: number | null;
+  readonly burst: number;
   readonly breaker: { readonly failures: number; readonly openForMs: number; readonly onOpen: 'wait' | 'skip' | 'fail' } | null;
 }
 

@@ -1,7 +1,11 @@
 import { z } from 'zod';
-import { notYet, text } from './stream-schema.ts';
+import { text } from './stream-schema.ts';
 import { wholeJobSchema } from './job-schema.ts';
+import { limitsSchema } from './limits-schema.ts';
 import { byteSize, duration } from './units.ts';
+
+// A config is checked once: code made for a schema, which zod would make for its first check, takes longer than the check.
+z.config({ jitless: true });
 
 /** Names of connections and jobs: they stand in checkpoints, file names and metric labels. */
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
@@ -37,8 +41,7 @@ export const defaultsSchema = z
 export const connectionSchema = z
   .looseObject({
     connector: text('A built-in connector, the path of a module (`./tracker.ts`), or the name of an npm package.'),
-    limits: notYet('Rate, concurrency and circuit breaker of the connection, shared by all jobs.'),
-    heartbeat: notYet('Writes to an idle source, so that its log does not pile up.'),
+    limits: limitsSchema.optional(),
   })
   .meta({ description: 'A system to read or write. The other keys are the options of its connector.' });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CHANGE_METHODS } from '../model/contracts.ts';
-import { duration } from './units.ts';
+import { duration, share } from './units.ts';
 
 /** A key whose feature is not there yet: known, documented, and refused instead of silently ignored. */
 export function notYet(description: string): z.ZodOptional<z.ZodNever> {
@@ -23,12 +23,26 @@ const changes = z
   })
   .meta({ description: 'How changes are found. Default: the best method that the source offers for the stream; `trueup plan` shows it.' });
 
+const compare = z
+  .strictObject({
+    schedule: text(
+      'Five or six cron fields, in the time zone of `defaults.timezone`: the first run after each of these times compares. Default: every run, and every hour when following.',
+    ).optional(),
+    scope: text(
+      'Expression over fields of the source that reach the target unchanged: only records of the target for which it is true may be deleted. Default: all.',
+    ).optional(),
+    maxShare: share().prefault(0.05).meta({
+      description: "Largest share of the target's records that one comparison may delete. With more the run stops and deletes nothing.",
+    }),
+  })
+  .meta({ description: 'Compare the keys of both sides and delete what the source no longer has.' });
+
 const deletes = z
   .strictObject({
     when: text('Expression over the source record: where it is true the record counts as deleted (soft deletes).').optional(),
-    compare: notYet('Compare the keys of both sides on a schedule and delete what the source no longer has.'),
+    compare: compare.optional(),
   })
-  .meta({ description: 'How deletes are found when the change method does not deliver them.' });
+  .meta({ description: 'How deletes are found when the change method does not deliver them. Both members may be given.' });
 
 const onDelete = z
   .union([z.enum(['delete', 'ignore']), z.strictObject({ mark: text('The column of the target that is set to true.') })])

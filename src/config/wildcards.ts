@@ -119,7 +119,7 @@ function wildcardStreams({ entry, pattern, infos, named, taken }: Wildcard, diag
 }
 
 function withTarget(entry: StreamEntry, info: StreamInfo, diagnostics: Diagnostic[]): ExpandedStream[] {
-  const target = entry.to === null ? null : fillTemplate(entry.to, info.name);
+  const target = entry.to === null ? null : fillTemplate(entry.to, info.plainName ?? info.name);
   if (entry.to === null || target !== null) return [{ entry, info, target }];
   diagnostics.push(problem(entry, 'E_CONFIG_INVALID', `to: '${entry.to}' wants a schema, but stream '${info.name}' has none.`));
   return [];

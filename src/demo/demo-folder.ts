@@ -40,23 +40,23 @@ async function keptFolder(cwd: string): Promise<string> {
   return path;
 }
 
-/** Ports of the servers, so that a kept config stays true. */
-export interface DemoPorts {
-  readonly shop: number;
-  readonly archive: number;
-}
+/** The servers of a kept demo by their ports, so that its config stays true. `mongo: null`: somebody's own server. */
+export type KeptServers =
+  | { readonly kind: 'tables'; readonly shop: number; readonly archive: number }
+  | { readonly kind: 'documents'; readonly shop: number; readonly mongo: number | null };
 
 const PORTS_FILE = 'ports.json';
 
-export async function savePorts(folder: string, ports: DemoPorts): Promise<void> {
-  await writeFile(join(folder, PORTS_FILE), `${JSON.stringify(ports)}\n`);
+export async function saveKept(folder: string, servers: KeptServers): Promise<void> {
+  await writeFile(join(folder, PORTS_FILE), `${JSON.stringify(servers)}\n`);
 }
 
 /** A kept demo in `cwd` or in `trueup-demo/` below it. @throws {TrueupError} `E_USAGE` when there is none */
-export async function findKeptDemo(cwd: string): Promise<{ readonly path: string; readonly ports: DemoPorts }> {
+export async function findKeptDemo(cwd: string): Promise<{ readonly path: string; readonly servers: KeptServers }> {
   const path = [cwd, join(cwd, KEPT_NAME)].find((folder) => existsSync(join(folder, PORTS_FILE)));
   if (path === undefined) throw new TrueupError('E_USAGE', `there is no kept demo in ${cwd}`, { hint: '`trueup demo --keep` makes one.' });
-  return { path, ports: JSON.parse(await readFile(join(path, PORTS_FILE), 'utf8')) as DemoPorts };
+  const servers = JSON.parse(await readFile(join(path, PORTS_FILE), 'utf8')) as KeptServers;
+  return { path, servers: 'kind' in servers ? servers : { kind: 'tables', ...(servers as { shop: number; archive: number }) } };
 }
 
 export const JOB = 'shop-to-archive';

@@ -36,6 +36,27 @@ export interface DemoReport {
     readonly exitCode: number;
     readonly lettersAfterMending: number;
   };
+  readonly proof: {
+    /** Rows of the archive that were changed by hand. */
+    readonly damaged: number;
+    readonly found: { readonly missing: number; readonly extra: number; readonly different: number };
+    /** Rows that verify read, of both sides. */
+    readonly compared: number;
+    readonly durationMs: number;
+    readonly why: { readonly key: string; readonly verdict: string; readonly field: string; readonly next: string };
+    readonly repaired: number;
+    /** Rows of the archive that the repair wrote, as a trigger counted them. */
+    readonly writtenByRepair: number;
+  };
+  /** By the log of the shop's server. */
+  readonly deletes: {
+    readonly rows: number;
+    readonly deleted: number;
+    /** In the archive. */
+    readonly left: number;
+    /** From the commit in the shop until they were gone from the archive. */
+    readonly arrivedMs: number;
+  };
   readonly comparison: readonly TableComparison[];
   readonly equal: boolean;
   readonly durationMs: number;

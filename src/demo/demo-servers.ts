@@ -1,9 +1,13 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Client } from 'pg';
-import type { DemoPorts } from './demo-folder.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import type { EmbeddedPostgres } from './embedded-postgres.ts';
+
+export interface DemoPorts {
+  readonly shop: number;
+  readonly archive: number;
+}
 
 /** Two servers, each with one database: `shop` and `archive`. */
 export interface DemoServers {
@@ -34,7 +38,7 @@ export async function startDemoServers(folder: string, ports?: DemoPorts): Promi
 }
 
 /** The demo's data can be made again; a server that need not wait for the disk shows trueup's own speed. */
-const SETTINGS = { fsync: 'off', synchronous_commit: 'off', max_wal_size: '2GB', checkpoint_timeout: '30min' };
+const SETTINGS = { wal_level: 'logical', fsync: 'off', synchronous_commit: 'off', max_wal_size: '2GB', checkpoint_timeout: '30min' };
 
 function handle(servers: { readonly shop: EmbeddedPostgres; readonly archive: EmbeddedPostgres }): DemoServers {
   const clients = new Set<Client>();

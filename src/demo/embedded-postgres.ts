@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createScratch, ensureCluster } from './data-directory.ts';
+import { freePort } from './free-port.ts';
 import { findEmbeddedBinaries } from './postgres-binaries.ts';
 import { launchPostgres } from './postgres-process.ts';
 import type { PostgresProcess, StopMode } from './postgres-process.ts';
@@ -109,14 +108,6 @@ async function launchOnFreePort(launch: (port: number) => Promise<PostgresProces
       if (!taken || wanted !== undefined || attempt === 3) throw error;
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
 }
 
 function missingBinaries(): Error {

@@ -1,11 +1,13 @@
-import { savePorts, writeDemoConfig } from './demo-folder.ts';
+import { saveKept, writeDemoConfig } from './demo-folder.ts';
 import type { DemoReport, Story } from './demo-report.ts';
 import { createDemoDatabases, startDemoServers } from './demo-servers.ts';
 import type { DemoServers } from './demo-servers.ts';
 import { compareTable } from './equality.ts';
 import { deadLetterScene } from './scene-dead-letter.ts';
+import { deletesScene } from './scene-deletes.ts';
 import { firstLoadScene } from './scene-first-load.ts';
 import { lateCommitScene } from './scene-late-commit.ts';
+import { proofScene } from './scene-proof.ts';
 import { fillShop } from './shop.ts';
 import type { ShopSize } from './shop.ts';
 import { count, seconds, timed } from './stage.ts';
@@ -39,7 +41,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
 
 async function play(servers: DemoServers, options: DemoOptions): Promise<Omit<DemoReport, 'durationMs'>> {
   const { folder } = options;
-  await savePorts(folder, servers.ports);
+  await saveKept(folder, { kind: 'tables', ...servers.ports });
   await writeDemoConfig(folder, servers.urls);
   const postgres = await createDemoDatabases(servers.urls);
   const stage: Stage = { ...options, servers, shop: await servers.connect('shop'), archive: await servers.connect('archive') };
@@ -47,8 +49,20 @@ async function play(servers: DemoServers, options: DemoOptions): Promise<Omit<De
   const firstLoad = await firstLoadScene(stage);
   const changes = await lateCommitScene(stage);
   const deadLetter = await deadLetterScene(stage);
+  const proof = await proofScene(stage);
+  const deletes = await deletesScene(stage);
   const comparison = await comparisonScene(stage);
-  return { postgres, filled, firstLoad, ...changes, deadLetter, comparison, equal: comparison.every((table) => table.equal) };
+  return {
+    postgres,
+    filled,
+    firstLoad,
+    ...changes,
+    deadLetter,
+    proof,
+    deletes,
+    comparison,
+    equal: comparison.every((table) => table.equal),
+  };
 }
 
 async function fillScene({ size, story, shop }: Stage, postgres: string): Promise<DemoReport['filled']> {

@@ -28,5 +28,7 @@ export async function applyPlan(context: JobContext, plan: JobPlan, signal: Abor
 }
 
 function problemText({ message, file, line, column, code }: PlanProblem): string {
-  return file === undefined || line === undefined || column === undefined ? message : `${file}:${line}:${column} [${code}] ${message}`;
+  return file === undefined || file === '' || line === undefined || column === undefined
+    ? message
+    : `${file}:${line}:${column} [${code}] ${message}`;
 }

@@ -1,8 +1,9 @@
-import type { Cell, Row } from '../model/cell.ts';
+import type { Row } from '../model/cell.ts';
 import { OP } from '../model/change.ts';
 import type { MappedBatch } from '../model/contracts.ts';
 import type { Records } from '../model/records.ts';
 import { cellRecords } from '../model/records.ts';
+import { keyText } from '../model/row-key.ts';
 
 /** Records of one batch between two barriers, each key at most once. */
 export interface Coalesced {
@@ -103,20 +104,6 @@ function foldPatches(batch: MappedBatch, from: number): Map<number, Folded> {
 function foldPatch(earlier: Folded, patch: Row): Folded {
   if (earlier.op === OP.delete || earlier.op === OP.touch) return { op: OP.touch, row: patch };
   return { op: earlier.op, row: patch.map((cell, field) => (cell === undefined ? earlier.row[field] : cell)) };
-}
-
-/** Tells keys apart. Undecoded cells compare by their text, which a source writes the same way for equal values of a key. */
-export function keyText(row: Row, key: readonly number[]): string {
-  if (key.length === 1) return cellText(row[key[0] as number]);
-  return JSON.stringify(key.map((field) => cellText(row[field])));
-}
-
-function cellText(cell: Cell): string {
-  if (typeof cell === 'string') return cell;
-  if (cell instanceof Uint8Array) return Buffer.from(cell).toString('base64');
-  if (typeof cell === 'object' && cell !== null)
-    return JSON.stringify(cell, (_name, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
-  return String(cell);
 }
 
 function pick(batch: MappedBatch, origin: Uint32Array, rows: readonly Row[], foldedOps: Uint8Array | null): Coalesced {

@@ -1,11 +1,11 @@
 import { TrueupError } from '../errors.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
-import type { Commit, CommitResult, RecordFault } from '../model/contracts.ts';
+import type { Commit, CommitResult } from '../model/contracts.ts';
 import type { Cursor, Position } from '../model/feed.ts';
-import type { FeedRun, WrittenPart } from './feed-run.ts';
+import { commitAllApart } from './commit-apart.ts';
+import type { FeedRun } from './feed-run.ts';
 import { checkpointStore } from './job-context.ts';
-import { isRecordFault, sliceBatch, writeApart } from './write-apart.ts';
-import { setAside } from './write-batch.ts';
+import { isRecordFault } from './write-apart.ts';
 
 /** Largest cursor that is stored, as JSON text (characters). */
 const MAX_CURSOR = 65_536;
@@ -24,8 +24,7 @@ export async function commitFeed(run: FeedRun, cursor: Cursor | null, position: 
   } catch (error) {
     // A constraint that is checked only at commit. With the records at hand, find the bad ones; else the feed is read again, eagerly.
     if (!isRecordFault(error) || uncommitted === null) throw error;
-    await run.lane.discard();
-    for (const part of uncommitted) await commitApart(run, part, 0, part.batch.records.count);
+    await commitAllApart(run, uncommitted);
     await commitOnce(run, checkpoints);
   }
   run.uncommitted = [];
@@ -49,27 +48,6 @@ async function saveBeside(run: FeedRun, what: Commit): Promise<number> {
   return checkpointStore(run.context).save(run.owner, what, run.signals.abort);
 }
 
-/** Commits the records of a part in ever smaller pieces, the checkpoint unmoved, until only the bad ones are left. */
-async function commitApart(run: FeedRun, part: WrittenPart, from: number, to: number): Promise<void> {
-  if (from >= to) return;
-  try {
-    // Faults of single records were set aside when the part was first written; they only have to be left out again.
-    await writeApart(run.lane, sliceBatch(part.batch, from, to), noFault, run.signals.abort);
-    settleRows(run, await run.lane.commit({ checkpoints: [], letters: [], resolved: [] }, run.signals.abort));
-  } catch (error) {
-    if (!isRecordFault(error)) throw error;
-    await run.lane.discard();
-    if (to - from === 1) return setAside(run, part.stream, { key: part.keyAt(from), code: error.code, message: error.message });
-    const middle = from + Math.ceil((to - from) / 2);
-    await commitApart(run, part, from, middle);
-    await commitApart(run, part, middle, to);
-  }
-}
-
-function noFault(_fault: RecordFault): void {
-  // already among the letters
-}
-
 function settle(run: FeedRun, result: CommitResult): void {
   let lettersResolved = result.lettersResolved;
   for (const [name, stream] of run.streams) {
@@ -78,15 +56,10 @@ function settle(run: FeedRun, result: CommitResult): void {
   }
 }
 
-/** Rows that became durable before the records that are pending with them. */
-function settleRows(run: FeedRun, result: CommitResult): void {
-  for (const stream of run.streams.values()) stream.tally.addWritten(result);
-}
-
 function checkpointAt(run: FeedRun, cursor: Cursor, position: Position): Checkpoint {
   const size = JSON.stringify(cursor).length;
   if (size > MAX_CURSOR)
     throw new TrueupError('E_BUG', `the cursor of feed '${run.feed.id}' is ${size} characters of JSON, the limit is ${MAX_CURSOR}`);
-  const { checkpoint, owner } = run;
-  return { ...checkpoint, state: 'open', cursor, position, run: owner.run, epoch: owner.epoch };
+  const { checkpoint, feed, owner } = run;
+  return { ...checkpoint, feed, state: 'open', cursor, position, run: owner.run, epoch: owner.epoch };
 }

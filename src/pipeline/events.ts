@@ -1,3 +1,4 @@
+import type { DelayReport } from './delays.ts';
 import type { JobReport } from './report.ts';
 
 /**
@@ -17,6 +18,16 @@ export type RunEvent =
       readonly rowEstimate?: number;
     }
   | {
+      /** A comparison of both sides: records read so far in this phase; while settling, records that still are to be looked at again. */
+      readonly kind: 'comparing';
+      readonly job: string;
+      readonly stream: string;
+      readonly phase: 'reading' | 'listing' | 'settling';
+      readonly source: number;
+      readonly target: number;
+      readonly rowEstimate?: number;
+    }
+  | {
       readonly kind: 'retry';
       readonly job: string;
       readonly stream: string;
@@ -25,6 +36,8 @@ export type RunEvent =
       readonly code: string;
       readonly message: string;
     }
+  /** follow: how long changes take from commit to commit, so far. */
+  | { readonly kind: 'delays'; readonly job: string; readonly delays: DelayReport }
   | { readonly kind: 'held-back'; readonly job: string; readonly stream: string; readonly since: string; readonly by: string }
   | { readonly kind: 'stream-ended'; readonly job: string; readonly stream: string; readonly status: string }
   | { readonly kind: 'job-ended'; readonly job: string; readonly status: string; readonly exitCode: number; readonly report: JobReport };

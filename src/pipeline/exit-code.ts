@@ -14,6 +14,7 @@ const EXIT_OF_FAULT: Readonly<Record<Fault, number>> = {
   access: 7,
   plan: 1,
   limit: 5,
+  skipped: 3,
   fenced: 6,
   stopped: 143,
   bug: 70,

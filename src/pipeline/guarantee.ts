@@ -7,20 +7,42 @@ export interface GuaranteeInputs {
   readonly guarded: boolean;
   /** Soft deletes: the expression says which rows are gone. */
   readonly softDelete: string | null;
+  /** Whether runs compare both sides and delete what the source no longer has. */
+  readonly compares: boolean;
+  /** What limits those deletes; `null`: nothing. */
+  readonly deleteScope: string | null;
   /** Whether any field of the plan declares a loss. */
   readonly losses: boolean;
+  /** The target's name, where lines are appended to it and nothing is changed in place. Absent: it holds state. */
+  readonly log?: string;
+  /** Whether the target has a place for deletes. Default: it has. */
+  readonly takesDeletes?: boolean;
 }
 
 export function streamGuarantee(inputs: GuaranteeInputs): Guarantee {
-  const { source, checkpoints, guarded, softDelete, losses } = inputs;
+  const { source, checkpoints, guarded, losses, log } = inputs;
+  const { deletes, assumes } = deletesOf(inputs);
   return {
     delivery: checkpoints === 'atomic' ? 'exactly-once-effect' : 'at-least-once',
     lateCommits: source.lateCommits,
-    deletes: softDelete === null ? source.deletes : 'delivered',
+    deletes: inputs.takesDeletes === false ? 'never' : deletes,
     staleWrites: checkpoints === 'atomic' ? 'refused' : guarded ? 'guarded' : 'possible',
     fidelity: losses ? 'declared-losses' : 'exact',
-    assumes: softDelete === null ? source.assumes : [...source.assumes, `a row is deleted by making this true: ${softDelete}`],
+    assumes: log === undefined ? assumes : [...assumes, `whoever reads ${log} takes the last line of each key`],
   };
+}
+
+/** Comparing finds rows that are gone whatever else is believed of deletes, but only when it is done. */
+function deletesOf({ source, softDelete, compares, deleteScope }: GuaranteeInputs): Pick<Guarantee, 'deletes' | 'assumes'> {
+  const { assumes } = source;
+  if (source.deletes === 'delivered') return { deletes: 'delivered', assumes };
+  if (compares)
+    return {
+      deletes: 'by-compare',
+      assumes: deleteScope === null ? assumes : [...assumes, `deleted rows lie within the scope of the comparison: ${deleteScope}`],
+    };
+  if (softDelete !== null) return { deletes: 'delivered', assumes: [...assumes, `a row is deleted by making this true: ${softDelete}`] };
+  return { deletes: 'never', assumes };
 }
 
 /** Every member from the strongest promise to the weakest. */

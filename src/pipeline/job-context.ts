@@ -28,6 +28,8 @@ export interface JobContext {
     entries: readonly StreamEntry[],
     infos: readonly StreamInfo[],
   ): { readonly streams: readonly ExpandedStream[]; readonly diagnostics: readonly Diagnostic[] };
+  /** Waits until source and target may carry one more feed, where their connections are limited; what it gives ends that. */
+  enterFeed(signal: AbortSignal): Promise<() => void>;
   /** Resolves `${NAME}` and `${file:PATH}` in a mapping. */
   secrets(text: string): string;
   readonly process: OwnerProcess;
@@ -35,6 +37,8 @@ export interface JobContext {
   readonly budget: ByteBudget;
   readonly log: Log;
   readonly onEvent: OnEvent;
+  /** The first turn of a cron schedule strictly after an instant. */
+  nextFireTime(cron: string, timezone: string, after: Date): Date;
   /** Milliseconds since 1970. */
   now(): number;
   /** In [0, 1). */
@@ -51,8 +55,8 @@ export function checkpointMode(context: JobContext): 'atomic' | 'beside' | 'stat
   const own = context.target.checkpoints;
   const wanted = context.job.checkpoints;
   if (wanted === 'state' || own === undefined) return 'state';
-  if (wanted === 'beside') return 'beside';
-  return own.atomic ? 'atomic' : 'beside';
+  if (own.atomic === 'on-request') return wanted ?? 'beside';
+  return own.atomic && wanted !== 'beside' ? 'atomic' : 'beside';
 }
 
 /** Where this job's lease, checkpoints and letters are. */

@@ -1,6 +1,8 @@
 import type PQueue from 'p-queue';
 import type { Checkpoint, CheckpointStore, Owner } from '../model/checkpoint.ts';
 import type { Feed } from '../model/feed.ts';
+import type { Delays } from './delays.ts';
+import type { Surplus } from './find-differences.ts';
 import type { JobContext, RunSignals } from './job-context.ts';
 import type { LetterBook } from './letter-book.ts';
 import type { PlannedStream } from './plan.ts';
@@ -19,6 +21,9 @@ export interface JobRun {
   /** Feeds that read and write at the same time, at most. */
   readonly slots: PQueue;
   readonly follow: boolean;
+  readonly delays: Delays;
+  /** Names of the streams that it was asked for; empty: all. Others are there because they share a log with one of them. */
+  readonly only: readonly string[];
 }
 
 /** A stream in one run: its plan as it stands, and what is to be reported of it. */
@@ -35,6 +40,10 @@ export interface StreamState {
   readFromMs: number | null;
   before: string | null;
   after: string | null;
+  /** What a comparison found in the target alone, until that is deleted. */
+  surplus: Surplus | null;
+  /** Records on both sides when they were last compared in this run. */
+  compared: NonNullable<StreamReport['compared']> | null;
   heldBack: { readonly since: string; readonly by: string } | null;
   error: unknown;
 }
@@ -42,16 +51,23 @@ export interface StreamState {
 /** The streams of one changes feed. They share its cursor and its life. */
 export interface Group {
   readonly feed: Feed;
+  /** Changes of children that records of the streams carry. Read after the changes of the records themselves, one after another. */
+  readonly embeds: readonly Feed[];
   readonly streams: readonly StreamState[];
 }
 
-/** The checkpoints of a group's feeds as they are stored now. */
+/** The checkpoints of a group's feeds as they are stored now, those of comparing included. */
 export async function groupCheckpoints(run: JobRun, group: Group): Promise<Checkpoint[]> {
   const names = group.streams.map((stream) => stream.planned.name);
   const all = await run.store.list(run.context.job.name, run.signals.abort);
   return all.filter(
     (checkpoint) =>
       checkpoint.feed.id === group.feed.id ||
-      (checkpoint.feed.kind === 'backfill' && checkpoint.feed.streams.some((name) => names.includes(name))),
+      (checkpoint.feed.kind !== 'changes' && checkpoint.feed.streams.some((name) => names.includes(name))),
   );
+}
+
+/** The streams of a group that one of its feeds carries. */
+export function streamsOf(group: Group, feed: Feed): StreamState[] {
+  return group.streams.filter(({ planned }) => feed.streams.includes(planned.name));
 }

@@ -38,6 +38,8 @@ export interface LetterBook {
   countRead(records: number): void;
   /** Letters that are new in this run and still there. */
   newLetters(): number;
+  /** All letters of the job that are there, those of earlier runs included. */
+  openLetters(): number;
 }
 
 export interface LetterFault {
@@ -117,6 +119,7 @@ export function createLetterBook(job: Job, run: string, existing: readonly Lette
     },
     countRead: (records) => void (read += records),
     newLetters: () => fresh.size,
+    openLetters: () => [...known.values()].reduce((sum, keys) => sum + keys.size, 0),
   };
 }
 

@@ -22,6 +22,7 @@ const IDLE_COMMIT_MS = 5_000;
  */
 export async function pumpFeed(run: FeedRun, batches: AsyncIterable<Batch>): Promise<number> {
   let read = 0;
+  let written: Batch[] = [];
   for await (const batch of readAhead(batches, { budget: run.context.budget, depth: READ_AHEAD, signal: run.signals.stop })) {
     if (batch.stream !== null) await writeBatch(run, batch);
     else if (isIdle(run)) {
@@ -29,8 +30,14 @@ export async function pumpFeed(run: FeedRun, batches: AsyncIterable<Batch>): Pro
       continue;
     }
     read += batch.records.count;
-    if (batch.cursor !== null || run.eager) await commitFeed(run, batch.cursor, batch.position);
+    if (batch.records.release !== undefined) written.push(batch);
+    if (batch.cursor !== null || run.eager) {
+      await commitFeed(run, batch.cursor, batch.position);
+      for (const { records } of written) records.release?.();
+      written = [];
+    }
     if (batch.cursor !== null) report(run, batch);
+    if (batch.cursor !== null && run.following) measureDelay(run, batch);
     await retryWaiting(run);
   }
   if (run.uncommitted?.length !== 0) await endUncommitted(run);
@@ -54,13 +61,26 @@ function isIdle(run: FeedRun): boolean {
   return false;
 }
 
+/** How often delays are told, at most (ms). */
+const DELAYS_MS = 5_000;
+
+function measureDelay(run: FeedRun, { committedMs }: Batch): void {
+  if (committedMs === undefined) return;
+  const now = run.context.now();
+  run.delays.add(now - committedMs);
+  if (now - run.delaysToldAt < DELAYS_MS) return;
+  run.delaysToldAt = now;
+  const delays = run.delays.report();
+  if (delays !== null) run.context.onEvent({ kind: 'delays', job: run.context.job.name, delays });
+}
+
 function report(run: FeedRun, { stream }: Batch): void {
   if (stream === null) return;
   const of = run.streams.get(stream);
   if (of === undefined) return;
   const { read, bytes } = of.tally.counts();
   const estimate = of.planned.sourcePlan.rowEstimate;
-  const phase = run.feed.kind;
+  const phase = run.feed.kind === 'backfill' ? 'backfill' : 'changes';
   run.context.onEvent({
     kind: 'progress',
     job: run.context.job.name,

@@ -1,16 +1,20 @@
 import { ERROR_CODES } from '../errors.ts';
 import { compileMapping } from '../mapping/compile.ts';
+import type { MappingPlan } from '../mapping/plan.ts';
 import { cellToJson } from '../model/cell-json.ts';
+import type { ChangeSpec, TargetStreamPlan } from '../model/contracts.ts';
 import type { Feed } from '../model/feed.ts';
 import type { Json } from '../model/json.ts';
 import { typeText } from '../model/logical-type.ts';
 import { decodedCell } from '../model/records.ts';
+import { keyNames } from '../model/shape.ts';
+import type { ChildTable } from './child-tables.ts';
 import { combineExitCodes } from './exit-code.ts';
 import { checkpointMode } from './job-context.ts';
 import type { JobContext } from './job-context.ts';
 import { planErrors } from './plan.ts';
 import type { JobPlan, PlannedStream } from './plan.ts';
-import type { JobPlanReport, StreamPlanReport } from './plan-report.ts';
+import type { FieldPlanReport, JobPlanReport, StreamPlanReport } from './plan-report.ts';
 
 /** What `plan` tells about one job. `samples`: mapped records by stream. */
 export function jobPlanReport(context: JobContext, plan: JobPlan, samples: ReadonlyMap<string, readonly Json[]>): JobPlanReport {
@@ -32,25 +36,62 @@ export function planExitCode(plan: JobPlan): number {
 
 function streamPlanReport(stream: PlannedStream, sample: readonly Json[] | undefined): StreamPlanReport {
   const { mapping, ref, sourcePlan, target, targetPlan } = stream;
-  const { changes } = ref;
   return {
     stream: stream.name,
     target: target.target,
-    changes: changes.field === undefined ? changes.by : `${changes.by} ${changes.field}`,
+    changes: changesText(ref.changes),
     key: ref.key,
-    form: 'cells',
-    fields: targetPlan.fields.map((field, index) => ({
-      from: (mapping.sources[index] ?? []).join(', '),
-      to: field.name,
-      type: typeText(mapping.shape.fields[index]?.type ?? 'unknown'),
-      targetType: field.targetType,
-      ...(field.loss === undefined ? {} : { loss: field.loss }),
-    })),
-    statements: [...sourcePlan.statements, ...targetPlan.statements],
+    form: stream.form,
+    fields: fieldReports(mapping, targetPlan, stream.embeds),
+    ...(stream.children.length === 0 ? {} : { children: stream.children.map(childReport) }),
+    ...embedsReport(stream),
+    statements: [sourcePlan, targetPlan, ...stream.children.map((child) => child.targetPlan)].flatMap((one) => one.statements),
     problems: stream.problems,
     guarantee: stream.guarantee,
     ...(sourcePlan.rowEstimate === undefined ? {} : { rowEstimate: sourcePlan.rowEstimate }),
     ...(sample === undefined ? {} : { sample }),
+  };
+}
+
+function childReport({ plan, target, targetPlan }: ChildTable): NonNullable<StreamPlanReport['children']>[number] {
+  return { target: target.target, key: keyNames(target.shape), fields: fieldReports(plan.mapping, targetPlan) };
+}
+
+function fieldReports(mapping: MappingPlan, { fields }: TargetStreamPlan, embeds: PlannedStream['embeds'] = []): FieldPlanReport[] {
+  return fields.map((field, index) => ({
+    from: embeddedStream(embeds, mapping.sources[index] ?? []) ?? fromText(mapping, index),
+    to: field.name,
+    type: typeText(mapping.shape.fields[index]?.type ?? 'unknown'),
+    targetType: field.targetType,
+    ...(field.loss === undefined ? {} : { loss: field.loss }),
+  }));
+}
+
+/** Of what lies inside of an element the whole way: an element as such says nothing. */
+function fromText({ fields, sources }: MappingPlan, index: number): string {
+  const plan = fields[index];
+  const inside = plan !== undefined && 'path' in plan ? plan.path.map((part) => `.${part}`).join('') : '';
+  return `${(sources[index] ?? []).join(', ')}${inside}`;
+}
+
+function changesText({ by, field }: ChangeSpec): string {
+  return field === undefined ? by : `${by} ${field}`;
+}
+
+/** The stream behind a field that holds children. */
+function embeddedStream(embeds: PlannedStream['embeds'], [name]: readonly string[]): string | undefined {
+  return embeds.find(({ embed }) => embed.field.name === name)?.embed.ref.name;
+}
+
+function embedsReport({ embeds }: PlannedStream): Pick<StreamPlanReport, 'embeds'> {
+  if (embeds.length === 0) return {};
+  return {
+    embeds: embeds.map(({ name, embed: { ref, on } }) => ({
+      name,
+      stream: ref.name,
+      changes: changesText(ref.changes),
+      on: Object.fromEntries(on.map(({ child, parent }) => [child, parent])),
+    })),
   };
 }
 

@@ -25,12 +25,15 @@ export interface StreamPlanReport {
   readonly changes: string;
   readonly key: readonly string[];
   readonly form: string;
-  readonly fields: readonly {
-    readonly from: string;
-    readonly to: string;
-    readonly type: string;
-    readonly targetType: string;
-    readonly loss?: string;
+  readonly fields: readonly FieldPlanReport[];
+  /** unwind: child tables, each before those below it. Their statements and problems are among those of the stream. */
+  readonly children?: readonly { readonly target: string; readonly key: readonly string[]; readonly fields: readonly FieldPlanReport[] }[];
+  /** embed: children of other streams that its records carry, those of children (`items.parts`) behind them. */
+  readonly embeds?: readonly {
+    readonly name: string;
+    readonly stream: string;
+    readonly changes: string;
+    readonly on: Readonly<Record<string, string>>;
   }[];
   readonly statements: readonly string[];
   readonly problems: readonly PlanProblem[];
@@ -38,6 +41,14 @@ export interface StreamPlanReport {
   readonly rowEstimate?: number;
   /** Mapped records, field by name, when a sample was asked for. */
   readonly sample?: readonly Json[];
+}
+
+export interface FieldPlanReport {
+  readonly from: string;
+  readonly to: string;
+  readonly type: string;
+  readonly targetType: string;
+  readonly loss?: string;
 }
 
 export interface PlanProblem {

@@ -9,9 +9,10 @@ export interface ReadAhead {
   readonly signal: AbortSignal;
 }
 
-/** What a batch costs while it waits: its text twice (bytes and strings), and a slot and header for every cell. */
+/** What a batch costs while it waits: its text twice (bytes and strings), and a slot and header for every cell; what travels as bytes, those alone. */
 export function heldBytes(batch: Batch): number {
   const { records, shape } = batch;
+  if (records.wire !== undefined) return records.bytes;
   return records.bytes * 2 + records.count * (32 + shape.fields.length * 24);
 }
 

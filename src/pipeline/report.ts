@@ -1,3 +1,4 @@
+import type { DelayReport } from './delays.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Guarantee } from '../model/guarantee.ts';
 
@@ -25,8 +26,13 @@ export interface JobReport {
   readonly status: RunStatus;
   readonly exitCode: number;
   readonly checkpoints?: 'atomic' | 'beside' | 'state';
+  /** The weakest of the streams. Absent from a run that failed: what was written until then holds, what is missing was promised by nobody. */
   readonly guarantee?: Guarantee;
   readonly streams: readonly StreamReport[];
+  /** follow: from the commit in the source to the commit in the target. */
+  readonly delays?: DelayReport;
+  /** Dead letters of the job after the run, those of earlier runs included. Absent: the run never got as far as to know. */
+  readonly openLetters?: number;
   readonly error?: ReportedError;
 }
 
@@ -52,6 +58,11 @@ export interface StreamReport {
   readonly superseded: number;
   readonly deadLettered: number;
   readonly lettersResolved: number;
+  /**
+   * Beside the records, which alone add up: rows by child table (unwind), and records of other streams by the field that holds them (embed), in documents that
+   * were written, unchanged ones included.
+   */
+  readonly children?: Readonly<Record<string, { readonly upserted: number; readonly deleted?: number }>>;
   readonly bytes: number;
   readonly batches: number;
   readonly retries: number;
@@ -59,6 +70,8 @@ export interface StreamReport {
   readonly caughtUp: boolean;
   readonly lagMs?: number;
   readonly position?: { readonly before?: string; readonly after?: string };
+  /** Records on each side when the run compared them; of the target only those within the scope. */
+  readonly compared?: { readonly source: number; readonly target: number };
   readonly heldBack?: { readonly since: string; readonly by: string };
   readonly error?: ReportedError;
 }

@@ -1,5 +1,6 @@
-import { TrueupError, faultOf, isTrueupError } from '../errors.ts';
+import { TrueupError, faultOf } from '../errors.ts';
 import { compileMapping } from '../mapping/compile.ts';
+import { compileUnwind } from '../mapping/compile-unwind.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { Feed } from '../model/feed.ts';
 import { delay, retryDecision } from '../resilience/retry.ts';
@@ -8,8 +9,10 @@ import { ShapeChanged } from './feed-run.ts';
 import type { FeedRun, StreamRun } from './feed-run.ts';
 import type { RunSignals } from './job-context.ts';
 import type { JobRun, StreamState } from './job-run.ts';
+import { lateLane } from './late-lane.ts';
 import { noLetters } from './letter-book.ts';
 import { planJob } from './plan.ts';
+import { noteTriedOut, retryCause } from './with-retries.ts';
 import { isRecordFault } from './write-apart.ts';
 
 /** Times that a stream is planned again without any progress in between. */
@@ -19,6 +22,8 @@ export interface FeedWork {
   readonly feed: Feed;
   readonly streams: readonly StreamState[];
   readonly following: boolean;
+  /** A part of the load that a stream begins with. */
+  readonly firstLoad?: boolean;
   readonly signals: RunSignals;
 }
 
@@ -38,6 +43,8 @@ export async function withFeed<T>(job: JobRun, work: FeedWork, body: (run: FeedR
   const attempts: Attempts = { failed: 0, replans: 0, mustReplan: false, eager: false };
   for (;;) {
     let run: FeedRun | null = null;
+    // One that follows mostly waits, and for ever: it takes no place from the others.
+    const leave = work.following ? null : await job.context.enterFeed(work.signals.stop);
     try {
       if (attempts.mustReplan) await replan(job, work);
       attempts.mustReplan = false;
@@ -47,20 +54,34 @@ export async function withFeed<T>(job: JobRun, work: FeedWork, body: (run: FeedR
       for (const stream of work.streams) stream.tally.discard();
       if (run !== null) job.book.discard(run.pending);
       if (run?.progressed === true) Object.assign(attempts, { failed: 0, replans: 0 });
+      // While it waits to try again it holds neither a connection nor a place.
+      await closeLane(job, run);
+      run = null;
+      leave?.();
       await recover(job, work, error, attempts);
     } finally {
-      await run?.lane.close();
+      await closeLane(job, run);
+      leave?.();
     }
   }
+}
+
+/** What was committed is durable, whatever becomes of the connection that wrote it. */
+async function closeLane({ context }: JobRun, run: FeedRun | null): Promise<void> {
+  await run?.lane.close().catch((error: unknown) => {
+    context.log.warn({ job: context.job.name, feed: run.feed.id, err: String(error) }, 'the lane could not be closed');
+  });
 }
 
 async function openFeed(job: JobRun, work: FeedWork, eager: boolean): Promise<FeedRun> {
   const { context, owner, book, atomic } = job;
   const checkpoint = await storedCheckpoint(job, work.feed);
-  const lane = await context.target.openLane(
-    { owner, streams: work.streams.map((stream) => stream.planned.target), checkpoints: atomic },
-    work.signals.abort,
-  );
+  const streams = work.streams.flatMap(({ planned }) => [planned.target, ...planned.children.map(({ target }) => target)]);
+  const lane = lateLane({
+    open: () => context.target.openLane({ owner, streams, checkpoints: atomic }, work.signals.abort),
+    // Without a common transaction whoever commits saves them, after the rows.
+    save: (what, signal) => (atomic ? job.store.save(owner, what, signal) : Promise.resolve(0)),
+  });
   return {
     context,
     owner,
@@ -72,10 +93,13 @@ async function openFeed(job: JobRun, work: FeedWork, eager: boolean): Promise<Fe
     book,
     pending: noLetters(),
     signals: work.signals,
-    exits: work.feed.kind === 'changes' || work.streams.some((stream) => !stream.fresh),
+    exits: work.feed.kind !== 'backfill' || work.streams.some((stream) => !stream.fresh),
+    fresh: work.firstLoad ?? false,
     eager,
     uncommitted: [],
     following: work.following,
+    delays: job.delays,
+    delaysToldAt: 0,
     progressed: false,
     idleCommitAt: 0,
     lettersTriedAt: context.now(),
@@ -84,7 +108,9 @@ async function openFeed(job: JobRun, work: FeedWork, eager: boolean): Promise<Fe
 
 function streamRun(job: JobRun, { planned, tally }: StreamState): StreamRun {
   const { shape } = planned.sourcePlan;
-  return { planned, tally, shape, mapper: compileMapping(planned.mapping, shape, (text) => job.context.secrets(text)) };
+  const secrets = (text: string): string => job.context.secrets(text);
+  const unwinder = planned.children.length === 0 ? null : compileUnwind(planned.mapping, shape, secrets);
+  return { planned, tally, shape, mapper: compileMapping(planned.mapping, shape, secrets), unwinder };
 }
 
 async function storedCheckpoint(job: JobRun, feed: Feed): Promise<Checkpoint> {
@@ -98,10 +124,16 @@ async function storedCheckpoint(job: JobRun, feed: Feed): Promise<Checkpoint> {
   return found;
 }
 
+function mustReplan(error: unknown): boolean {
+  return error instanceof ShapeChanged || faultOf(error) === 'plan';
+}
+
 /** Returns when the feed is to be tried again; throws what cannot be mended by that. */
 async function recover(job: JobRun, work: FeedWork, error: unknown, attempts: Attempts): Promise<void> {
-  if (work.signals.stop.aborted || work.signals.abort.aborted) throw error;
-  if (error instanceof ShapeChanged || faultOf(error) === 'plan') {
+  const { stop, abort } = work.signals;
+  // What planning again would mend is left to the next run.
+  if (stop.aborted || abort.aborted) throw mustReplan(error) ? (stop.aborted ? stop : abort).reason : error;
+  if (mustReplan(error)) {
     attempts.replans += 1;
     if (attempts.replans > MAX_REPLANS)
       throw error instanceof ShapeChanged
@@ -117,17 +149,19 @@ async function recover(job: JobRun, work: FeedWork, error: unknown, attempts: At
   attempts.failed += 1;
   const { context } = job;
   const decision = retryDecision(error, attempts.failed, context.job.retries, context.random());
-  if (decision.kind === 'stop') throw error;
+  if (decision.kind === 'stop') {
+    noteTriedOut(error);
+    throw error;
+  }
   for (const stream of work.streams) {
     stream.retries += 1;
-    const told = isTrueupError(error) ? { code: error.code, message: error.message } : { code: 'E_BUG', message: String(error) };
     context.onEvent({
       kind: 'retry',
       job: context.job.name,
       stream: stream.planned.name,
       attempt: attempts.failed,
       delayMs: decision.delayMs,
-      ...told,
+      ...retryCause(error),
     });
   }
   await delay(decision.delayMs, work.signals.stop);
@@ -141,10 +175,11 @@ async function replan(job: JobRun, work: FeedWork): Promise<void> {
   for (const stream of work.streams) {
     const planned = plan.streams.find((one) => one.name === stream.planned.name);
     if (planned === undefined) throw new TrueupError('E_STREAM_UNKNOWN', `stream '${stream.planned.name}' is no longer in the source`);
-    if (planned.targetPlan.creates)
+    const [lost] = [planned, ...planned.children].filter(({ targetPlan }) => targetPlan.creates);
+    if (lost !== undefined)
       throw new TrueupError(
         'E_TARGET_LOST',
-        `stream '${planned.name}': target '${planned.target.target}' is gone while its checkpoint says that records were written to it`,
+        `stream '${planned.name}': target '${lost.target.target}' is gone while its checkpoint says that records were written to it`,
       );
     stream.planned = planned;
   }

@@ -1,18 +1,23 @@
 import { TrueupError, faultOf, isTrueupError } from '../errors.ts';
 import type { BackfillScope } from './backfill-scope.ts';
-import { dropGroup, liveGroup } from './group-life.ts';
+import { deleteGone, isCompared } from './compare-group.ts';
+import { dropGroup } from './begin-group.ts';
+import { liveGroup } from './group-life.ts';
 import { hydrateKeys } from './hydrate-letters.ts';
 import type { Group, JobRun, StreamState } from './job-run.ts';
 import { prepareGroup } from './resume.ts';
 import type { ResumeOptions } from './resume.ts';
 import { withFeed } from './run-feed.ts';
+import { switchChanges } from './switch-changes.ts';
+import { withRetries } from './with-retries.ts';
 
 /** Faults after which no stream of the job may go on. */
 const STOPS_ALL: ReadonlySet<string> = new Set(['E_LETTERS', 'E_FENCED']);
 
 /**
- * Runs every group of a job, each after the groups that it depends on; a group whose parent failed is skipped. With `follow`, all are brought up
- * to date in that order first and then follow side by side. Faults end in the state of their streams, not in a throw.
+ * Runs every group of a job, each after the groups that it depends on; a group whose parent failed is skipped. Then what only a comparison finds is
+ * deleted, in the other order: nothing may refer to a record that goes. With `follow`, all are brought up to date so first and then follow side by
+ * side. Faults end in the state of their streams, not in a throw.
  *
  * @param stopAll called with a fault after which no stream may go on
  */
@@ -23,16 +28,48 @@ export async function runGroups(
   stopAll: (error: unknown) => void,
 ): Promise<void> {
   const catchUp: JobRun = { ...run, follow: false };
-  await inOrder(groups, async (group) => {
+  await switchChanges(catchUp, groups);
+  const parents = (group: Group): Group[] => parentsOf(group, groups);
+  await inOrder(groups, parents, async (group) => {
+    const failed = parents(group)
+      .flatMap((parent) => parent.streams)
+      .find(isFailed);
+    if (failed !== undefined) return skip(group, failed);
     await guarded(run, group, stopAll, async () => {
-      await prepareGroup(run, group, options);
-      await liveOrReload(catchUp, group, options.backfill ?? {});
+      await retried(run, group, () => prepareGroup(run, group, options));
+      await retried(run, group, () => liveOrReload(catchUp, group, options.backfill ?? {}));
     });
   });
+  await inOrder(
+    groups,
+    (group) => groups.filter((other) => parents(other).includes(group)),
+    async (group) => {
+      if (group.streams.some(isFailed) || run.signals.stop.aborted || !group.streams.some(({ planned }) => isCompared(planned))) return;
+      await guarded(run, group, stopAll, () => retried(run, group, () => deleteGone(catchUp, group)));
+    },
+  );
   await retryOrderLetters(catchUp, groups, stopAll);
   if (!run.follow || run.signals.stop.aborted) return;
   const following = groups.filter((group) => !group.streams.some(isFailed));
-  await Promise.all(following.map((group) => guarded(run, group, stopAll, () => liveOrReload(run, group, {}))));
+  await Promise.all(following.map((group) => guarded(run, group, stopAll, () => retried(run, group, () => liveOrReload(run, group, {})))));
+}
+
+/**
+ * What a group does between its feeds: looks up where it stands, takes a start position, saves what was begun. Each begins from what is stored, so it can
+ * be begun again. A fault that a feed could not get over is not retried here once more.
+ */
+async function retried(run: JobRun, group: Group, work: () => Promise<void>): Promise<void> {
+  const count = (): void => group.streams.forEach((stream) => (stream.retries += 1));
+  let tries = 0;
+  await withRetries(
+    run.context,
+    run.signals,
+    async () => {
+      if ((tries += 1) > 1) count();
+      await work();
+    },
+    group.streams[0]?.planned.name,
+  );
 }
 
 /** A position that the source has lost is loaded again when the job says so. */
@@ -43,7 +80,9 @@ async function liveOrReload(run: JobRun, group: Group, scope: BackfillScope): Pr
     if (!isTrueupError(error) || error.code !== 'E_POSITION_LOST' || run.context.job.onLostPosition !== 'rebackfill') throw error;
     run.context.log.warn({ job: run.context.job.name, streams: group.feed.streams }, 'the position is lost in the source: loading again');
     await dropGroup(run, group);
-    await liveGroup(run, group);
+    await liveGroup({ ...run, follow: false }, group);
+    await deleteGone(run, group);
+    if (run.follow && !run.signals.stop.aborted) await liveGroup(run, group);
   }
 }
 
@@ -54,7 +93,7 @@ async function guarded(run: JobRun, group: Group, stopAll: (error: unknown) => v
   } catch (error) {
     const stopped =
       run.signals.stop.aborted && (faultOf(error) === 'stopped' || error === run.signals.stop.reason || error === run.signals.abort.reason);
-    setStatus(group.streams, stopped ? 'stopped' : 'failed');
+    setStatus(group.streams, stopped ? 'stopped' : faultOf(error) === 'skipped' ? 'skipped' : 'failed');
     if (!stopped) for (const stream of group.streams) stream.error = error;
     if (isTrueupError(error) && STOPS_ALL.has(error.code)) stopAll(error);
   }
@@ -62,18 +101,20 @@ async function guarded(run: JobRun, group: Group, stopAll: (error: unknown) => v
     run.context.onEvent({ kind: 'stream-ended', job: run.context.job.name, stream: stream.planned.name, status: stream.status });
 }
 
-/** Calls `work` for each group once those that it depends on have ended. A cycle is entered at its first group: order letters mend the rest. */
-async function inOrder(groups: readonly Group[], work: (group: Group) => Promise<void>): Promise<void> {
+/** Calls `work` for each group once those before it have ended. A cycle is entered at its first group: order letters mend the rest. */
+async function inOrder(
+  groups: readonly Group[],
+  before: (group: Group) => readonly Group[],
+  work: (group: Group) => Promise<void>,
+): Promise<void> {
   const ended = new Map<Group, Promise<void>>();
   const start = (group: Group, above: readonly Group[]): Promise<void> => {
     const known = ended.get(group);
     if (known !== undefined) return known;
-    const parents = parentsOf(group, groups).filter((parent) => !above.includes(parent));
-    const waits = parents.map((parent) => start(parent, [...above, group]));
-    const end = Promise.all(waits).then(() => {
-      const failed = parents.flatMap((parent) => parent.streams).find(isFailed);
-      return failed === undefined ? work(group) : skip(group, failed);
-    });
+    const waits = before(group)
+      .filter((one) => !above.includes(one))
+      .map((one) => start(one, [...above, group]));
+    const end = Promise.all(waits).then(() => work(group));
     ended.set(group, end);
     return end;
   };
@@ -102,7 +143,7 @@ async function retryOrderLetters(run: JobRun, groups: readonly Group[], stopAll:
       const keys = run.book.keys(stream.planned.name, 'order');
       if (keys.length === 0 || run.signals.stop.aborted || isFailed(stream)) continue;
       for (const parent of parentsOf(group, groups))
-        if (!parent.streams.some(isFailed)) await guarded(run, parent, stopAll, () => liveGroup(run, parent));
+        if (!parent.streams.some(isFailed)) await guarded(run, parent, stopAll, () => retried(run, parent, () => liveGroup(run, parent)));
       await guarded(run, group, stopAll, () => replayKeys(run, group, stream, keys));
     }
   }

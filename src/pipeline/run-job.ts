@@ -1,10 +1,11 @@
 import PQueue from 'p-queue';
-import { TrueupError, isTrueupError } from '../errors.ts';
+import { TrueupError } from '../errors.ts';
 import type { Owner } from '../model/checkpoint.ts';
-import { delay, retryDecision } from '../resilience/retry.ts';
 import { keepLease } from '../state/lease.ts';
 import { LEASE_MS, acquireLease } from './acquire-lease.ts';
 import { applyPlan, refuseProblems } from './apply-plan.ts';
+import { createDelays } from './delays.ts';
+import { embedFeeds } from './embed/embed-ref.ts';
 import { checkpointMode, checkpointStore } from './job-context.ts';
 import type { JobContext, RunSignals } from './job-context.ts';
 import { jobReport } from './job-report.ts';
@@ -16,6 +17,7 @@ import type { JobReport } from './report.ts';
 import type { ResumeOptions } from './resume.ts';
 import { runGroups } from './run-groups.ts';
 import { createTally } from './tally.ts';
+import { withRetries } from './with-retries.ts';
 
 export interface JobRequest {
   readonly run: string;
@@ -39,14 +41,19 @@ export async function runJob(context: JobContext, request: JobRequest): Promise<
   const lost = new AbortController();
   const signals = withSignal(request.signals, lost.signal);
   try {
-    plan = await startWithRetries(context, signals, () =>
-      planJob(context, signals.abort, request.streams.length === 0 ? undefined : request.streams),
+    plan = await withRetries(context, signals, async () =>
+      planJob(context, signals.abort, await streamsToPlan(context, request, signals.abort)),
     );
     refuseUnknown(context, plan, request.streams);
     refuseProblems(plan);
-    owner = await startWithRetries(context, signals, () => acquireLease(context, request.run, signals.abort));
-    run = await own(context, { plan, owner, signals, request, lost });
-    await runOwned(context, { run, plan, request, lost });
+    owner = await withRetries(context, signals, () => acquireLease(context, request.run, signals.abort));
+    const lease = holdLease(context, owner, lost);
+    try {
+      run = await own(context, { plan, owner, signals, request });
+      await runOwned(context, { run, plan, request, lost });
+    } finally {
+      await lease.release();
+    }
   } catch (error) {
     failure = lost.signal.aborted ? lost.signal.reason : error;
   }
@@ -61,6 +68,16 @@ export async function runJob(context: JobContext, request: JobRequest): Promise<
   return report;
 }
 
+/**
+ * A log is read for all of its streams at once: what it delivers of one while the others are left out would be lost to them. `undefined`: all streams of the job.
+ */
+async function streamsToPlan(context: JobContext, { streams }: JobRequest, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  if (streams.length === 0) return undefined;
+  const all = await checkpointStore(context).list(context.job.name, signal);
+  const shared = all.filter(({ feed }) => feed.kind === 'changes' && feed.streams.some((name) => streams.includes(name)));
+  return [...new Set([...streams, ...shared.flatMap(({ feed }) => feed.streams)])];
+}
+
 interface Owned {
   readonly run: JobRun;
   readonly plan: JobPlan;
@@ -69,31 +86,33 @@ interface Owned {
 }
 
 async function runOwned(context: JobContext, { run, plan, request, lost }: Owned): Promise<void> {
-  const { store, owner } = run;
-  const ended = new AbortController();
-  const lease = keepLease(store, owner, { ttlMs: LEASE_MS, onLost: (error) => lost.abort(error), signal: ended.signal });
-  try {
-    await startWithRetries(context, run.signals, () => applyPlan(context, plan, run.signals.abort));
-    const groups = groupsOf(context, run);
-    if (request.work !== undefined) await request.work(run, groups);
-    else await runGroups(run, groups, request.resume, (error) => lost.abort(error));
-  } finally {
-    ended.abort();
-    await lease;
-    // A lease that cannot be given back runs out by itself.
-    await store
-      .release(owner, AbortSignal.timeout(5_000))
-      .catch((error: unknown) => context.log.warn({ job: context.job.name, err: String(error) }, 'the lease could not be released'));
-  }
+  await withRetries(context, run.signals, () => applyPlan(context, plan, run.signals.abort));
+  const groups = groupsOf(context, run);
+  if (request.work !== undefined) await request.work(run, groups);
+  else await runGroups(run, groups, request.resume, (error) => lost.abort(error));
 }
 
-async function own(
-  context: JobContext,
-  it: { plan: JobPlan; owner: Owner; signals: RunSignals; request: JobRequest; lost: AbortController },
-): Promise<JobRun> {
+/** Keeps the lease until it is given back. @param lost aborted when another run takes it */
+function holdLease(context: JobContext, owner: Owner, lost: AbortController): { release(): Promise<void> } {
+  const store = checkpointStore(context);
+  const ended = new AbortController();
+  const kept = keepLease(store, owner, { ttlMs: LEASE_MS, onLost: (error) => lost.abort(error), signal: ended.signal });
+  return {
+    async release() {
+      ended.abort();
+      await kept;
+      // A lease that cannot be given back runs out by itself.
+      await store
+        .release(owner, AbortSignal.timeout(5_000))
+        .catch((error: unknown) => context.log.warn({ job: context.job.name, err: String(error) }, 'the lease could not be released'));
+    },
+  };
+}
+
+async function own(context: JobContext, it: { plan: JobPlan; owner: Owner; signals: RunSignals; request: JobRequest }): Promise<JobRun> {
   const { job } = context;
   const store = checkpointStore(context);
-  const letters = await store.letters({ job: job.name }, it.signals.abort);
+  const letters = await withRetries(context, it.signals, () => store.letters({ job: job.name }, it.signals.abort));
   return {
     context,
     owner: it.owner,
@@ -104,21 +123,25 @@ async function own(
     streams: new Map(it.plan.streams.map((planned) => [planned.name, newState(planned)])),
     slots: new PQueue({ concurrency: job.concurrency }),
     follow: it.request.follow,
+    delays: createDelays(),
+    only: it.request.streams,
   };
 }
 
 function newState(planned: JobPlan['streams'][number]): StreamState {
   return {
     planned,
-    tally: createTally(),
+    tally: createTally(planned.children),
     phases: new Set(),
-    fresh: planned.targetPlan.creates,
+    fresh: [planned, ...planned.children].every(({ targetPlan }) => targetPlan.creates),
     status: 'waiting',
     retries: 0,
     caughtUp: false,
     readFromMs: null,
     before: null,
     after: null,
+    surplus: null,
+    compared: null,
     heldBack: null,
     error: null,
   };
@@ -126,31 +149,17 @@ function newState(planned: JobPlan['streams'][number]): StreamState {
 
 function groupsOf(context: JobContext, run: JobRun): Group[] {
   const states = [...run.streams.values()];
-  return context.source
-    .feeds(states.map(({ planned }) => planned.ref))
-    .map((feed) => ({ feed, streams: states.filter(({ planned }) => feed.streams.includes(planned.name)) }));
+  return context.source.feeds(states.map(({ planned }) => planned.ref)).map((feed) => {
+    const streams = states.filter(({ planned }) => feed.streams.includes(planned.name));
+    const changes = Object.fromEntries(streams.map(({ planned }) => [planned.name, planned.ref.changes]));
+    return { feed: { ...feed, changes }, embeds: streams.flatMap(({ planned }) => embedFeeds(planned.ref)), streams };
+  });
 }
 
 function refuseUnknown(context: JobContext, plan: JobPlan, streams: readonly string[]): void {
   const unknown = streams.filter((name) => !plan.streams.some((stream) => stream.name === name));
   if (unknown.length === 0 || plan.problems.some((problem) => problem.severity === 'error')) return;
   throw new TrueupError('E_STREAM_UNKNOWN', `job '${context.job.name}' has no stream ${unknown.map((name) => `'${name}'`).join(', ')}`);
-}
-
-/** The start is bounded by the job's retries as well: nobody waits for ever for a server that is not there. */
-async function startWithRetries<T>(context: JobContext, signals: RunSignals, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (signals.stop.aborted) throw error;
-      const decision = retryDecision(error, attempt, context.job.retries, context.random());
-      if (decision.kind === 'stop') throw error;
-      const told = isTrueupError(error) ? { code: error.code, message: error.message } : { code: 'E_BUG', message: String(error) };
-      context.onEvent({ kind: 'retry', job: context.job.name, stream: '', attempt, delayMs: decision.delayMs, ...told });
-      await delay(decision.delayMs, signals.stop);
-    }
-  }
 }
 
 function withSignal(signals: RunSignals, also: AbortSignal): RunSignals {

@@ -14,20 +14,25 @@ export interface KeepLeaseOptions {
 
 /**
  * Renews a lease every third of its term until aborted or lost. A renewal that fails for a passing reason is tried again, until the term since
- * the last success is over. Never rejects, and keeps no process alive. Resolves when it has ended.
+ * the last success is over; so is one that is not answered, which a connection may be that broke without a word. Never rejects, and keeps no process alive. Resolves when it has ended.
  */
 export async function keepLease(store: Pick<CheckpointStore, 'renew'>, owner: Owner, options: KeepLeaseOptions): Promise<void> {
   const { ttlMs, onLost, signal, now = () => performance.now() } = options;
   let expiresAt = now() + ttlMs;
   let waitMs = ttlMs / 3;
+  let tries = 0;
   while (!signal.aborted) {
     if (!(await waited(waitMs, signal))) return;
     const startedAt = now();
-    const failure = await renewed(store, owner, { signal, withinMs: Math.max(ttlMs / 3, expiresAt - startedAt) });
+    const failure = await renewed(store, owner, {
+      signal,
+      withinMs: patience({ ttlMs, leftMs: expiresAt - startedAt, tries: (tries += 1) }),
+    });
     if (signal.aborted) return;
     if (failure === null) {
       expiresAt = startedAt + ttlMs;
       waitMs = ttlMs / 3;
+      tries = 0;
       continue;
     }
     const lost = lossOf(failure, owner, now() >= expiresAt);
@@ -37,9 +42,14 @@ export async function keepLease(store: Pick<CheckpointStore, 'renew'>, owner: Ow
 }
 
 /**
- * Why the renewal failed, or `null`. It has until the lease runs out. After that (this process was stopped, the machine slept) it gets one more
- * chance, because the store knows whether somebody took over.
+ * How long a renewal may take: a sixth of the term, and with each that was not answered a sixth more, for a store that is only slow. When the lease has
+ * run out (this process was stopped, the machine slept) there is one more chance, because the store knows whether somebody took over.
  */
+function patience({ ttlMs, leftMs, tries }: { readonly ttlMs: number; readonly leftMs: number; readonly tries: number }): number {
+  return leftMs <= 0 ? ttlMs / 3 : Math.min((ttlMs / 6) * tries, leftMs);
+}
+
+/** Why the renewal failed, or `null`. */
 async function renewed(
   store: Pick<CheckpointStore, 'renew'>,
   owner: Owner,

@@ -35,7 +35,7 @@ export function acquireLease(sql: Sql, request: AcquireRequest, nowMs: number): 
 }
 
 function isLive(row: SqlRow, request: AcquireRequest, nowMs: number): boolean {
-  if (row['held'] === 0 || nowMs >= Number(row['expires_ms'])) return false;
+  if (row['held'] === 0 || nowMs >= Number(row['expires_ms']) || row['run'] === request.run) return false;
   const { process } = toOwnerInfo(row);
   return process.host !== request.process.host || request.isAlive(process);
 }

@@ -21,10 +21,16 @@ export function sqliteRuns(file: SqliteFile): RunStore {
         ),
       );
     },
-    list: ({ job, limit }, signal) =>
+    list: ({ job, commands, limit }, signal) =>
       file.read(signal, (sql) =>
         sql
-          .all('select * from runs where job = coalesce(?, job) order by started_at desc, run desc limit ?', job ?? null, limit ?? -1)
+          .all(
+            `select * from runs where job = coalesce(?1, job) and (?2 is null or command in (select value from json_each(?2)))
+              order by started_at desc, run desc limit ?3`,
+            job ?? null,
+            commands === undefined ? null : JSON.stringify(commands),
+            limit ?? -1,
+          )
           .map(toRun),
       ),
     prune: async (keep, signal) => {

@@ -56,4 +56,13 @@ export const MIGRATIONS: readonly string[] = [
   ) strict;
   create index runs_by_time on runs (job, started_at desc, run desc);
   `,
+  `
+  create table breakers (
+    connection text primary key,
+    state text not null,
+    since text not null,
+    failures integer not null,
+    last_code text
+  ) strict, without rowid;
+  `,
 ];

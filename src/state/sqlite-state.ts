@@ -1,7 +1,9 @@
 import { TrueupError } from '../errors.ts';
-import type { Owner, StateStore } from '../model/checkpoint.ts';
+import type { CheckpointStore, Owner, StateStore } from '../model/checkpoint.ts';
+import { sqliteBreakers } from './sqlite-breakers.ts';
 import { listCheckpoints, listLetters, saveChange } from './sqlite-checkpoints.ts';
 import { openSqliteFile } from './sqlite-file.ts';
+import type { SqliteFile } from './sqlite-file.ts';
 import { acquireLease, leaseHolder, releaseLease, renewLease } from './sqlite-leases.ts';
 import type { Acquired } from './sqlite-leases.ts';
 import { sqliteRuns } from './sqlite-runs.ts';
@@ -19,6 +21,11 @@ export interface SqliteStateOptions {
  */
 export function openSqliteState(path: string, { now = Date.now }: SqliteStateOptions = {}): StateStore {
   const file = openSqliteFile(path);
+  return { ...storeOf(file, now), runs: sqliteRuns(file), breakers: sqliteBreakers(file) };
+}
+
+/** Leases, checkpoints and letters in an open file. */
+export function storeOf(file: SqliteFile, now: () => number): CheckpointStore {
   const savedAt = (): string => new Date(now()).toISOString();
   return {
     atomic: false,
@@ -29,7 +36,6 @@ export function openSqliteState(path: string, { now = Date.now }: SqliteStateOpt
     save: (owner, what, signal) => file.write(signal, (sql) => saveChange(sql, owner, what, savedAt())),
     list: (job, signal) => file.read(signal, (sql) => listCheckpoints(sql, job)),
     letters: (filter, signal) => file.read(signal, (sql) => listLetters(sql, filter)),
-    runs: sqliteRuns(file),
     close: async () => file.close(),
   };
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BackfillOptions } from '../../app.ts';
+import type { BackfillOptions } from '../../api.ts';
 import { collect, parseCountFlag } from '../flags.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { withProgress } from '../progress-panel.ts';
@@ -36,7 +36,7 @@ export function addBackfill(program: Command, dispatch: Dispatch): void {
             session,
             async (app) => {
               requireJobs(app, [job]);
-              return runOutcome('backfill', await app.backfill(backfillOptions(job, flags), session.signals));
+              return runOutcome('backfill', await app.backfill(backfillOptions(job, flags), session.signals), app.config);
             },
             { onEvent },
           ),

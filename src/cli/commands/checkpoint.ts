@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { App, CheckpointChange } from '../../app.ts';
+import type { App, CheckpointChange } from '../../api.ts';
 import { TrueupError } from '../../errors.ts';
 import type { Checkpoint } from '../../model/checkpoint.ts';
 import { knownNames } from '../../model/suggest.ts';
@@ -34,9 +34,9 @@ export function addCheckpoint(program: Command, dispatch: Dispatch): void {
     );
   group
     .command('list')
-    .description('List the checkpoints of a job.')
-    .argument(...JOB)
-    .action((job: string) => act('checkpoint list', listCheckpoints, job));
+    .description('List the checkpoints of a job, or of all.')
+    .argument('[job]', 'name of a job; none: all')
+    .action((job?: string) => dispatch('checkpoint list', (session) => withApp(session, (app) => listCheckpoints(session, app, job))));
   group
     .command('show')
     .description('Show one checkpoint with its cursor, or all of a job.')
@@ -64,15 +64,18 @@ export function addCheckpoint(program: Command, dispatch: Dispatch): void {
     .action((job: string, feed?: string) => act('checkpoint drop', (on) => change(on, { kind: 'drop' }), job, feed));
 }
 
-async function listCheckpoints({ session, app, job }: Subject): Promise<Outcome> {
-  const checkpoints = await app.checkpoints(job, session.signals.stop);
-  const document = { command: 'checkpoint list', exitCode: 0, job, checkpoints: checkpoints.map(brief) };
+async function listCheckpoints(session: Session, app: App, job: string | undefined): Promise<Outcome> {
+  if (job !== undefined) requireJobs(app, [job]);
+  const jobs = job === undefined ? [...app.config.jobs.keys()] : [job];
+  const lists = await Promise.all(jobs.map((name) => app.checkpoints(name, session.signals.stop)));
+  const checkpoints = lists.flat();
+  const document = { command: 'checkpoint list', exitCode: 0, ...(job === undefined ? {} : { job }), checkpoints: checkpoints.map(brief) };
   return { exitCode: 0, document, text: (view) => checkpointTable(checkpoints, view) };
 }
 
-function brief({ feed, state, position, run, epoch, savedAt }: Checkpoint): Record<string, unknown> {
+function brief({ job, feed, state, position, run, epoch, savedAt }: Checkpoint): Record<string, unknown> {
   const saved = savedAt === undefined ? {} : { savedAt };
-  return { feed: feed.id, kind: feed.kind, streams: feed.streams, state, position: position.text, run, epoch, ...saved };
+  return { job, feed: feed.id, kind: feed.kind, streams: feed.streams, state, position: position.text, run, epoch, ...saved };
 }
 
 async function showCheckpoints(subject: Subject): Promise<Outcome> {

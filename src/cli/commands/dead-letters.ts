@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import type { App } from '../../app.ts';
+import type { App } from '../../api.ts';
 import { TrueupError } from '../../errors.ts';
 import type { Letter } from '../../model/checkpoint.ts';
+import { typedKey } from '../../model/key-text.ts';
 import type { Dispatch } from '../dispatch.ts';
-import { keyText, parseKey } from '../letter-key.ts';
+import { parseKey } from '../letter-key.ts';
 import type { Outcome } from '../outcome.ts';
 import { withProgress } from '../progress-panel.ts';
 import { letterDetails, letterTable } from '../render/letters.ts';
@@ -96,14 +97,14 @@ async function show(session: Session, app: App, wanted: Wanted): Promise<Outcome
 
 /** Keys as they are typed on the command line. */
 function withTypedKey(letter: Letter): Letter {
-  return { ...letter, key: keyText(letter.key) };
+  return { ...letter, key: typedKey(letter.key) };
 }
 
 async function replay(session: Session, app: App, wanted: Wanted): Promise<Outcome> {
   const letters = await chosen(session, app, wanted);
   const keys = wanted.keys.length === 0 ? [] : letters.map((letter) => letter.key);
   const report = await app.replayLetters({ job: wanted.job, ...streamOf(wanted.flags), keys }, session.signals);
-  return runOutcome('replay', report);
+  return runOutcome('replay', report, app.config);
 }
 
 async function drop(session: Session, app: App, wanted: Wanted): Promise<Outcome> {
@@ -134,7 +135,7 @@ async function chosen({ signals }: Session, app: App, { job, keys, flags }: Want
   const missing = [...wanted].filter((key) => !found.some((letter) => letter.key === key));
   if (missing.length === 0) return found;
   const where = flags.stream === undefined ? `job '${job}'` : `stream '${flags.stream}' of job '${job}'`;
-  throw new TrueupError('E_USAGE', `${where} has no dead letter with key ${missing.map(keyText).join(', ')}`, {
+  throw new TrueupError('E_USAGE', `${where} has no dead letter with key ${missing.map(typedKey).join(', ')}`, {
     hint: `\`trueup dead-letters list ${job}\` lists the keys there are.`,
   });
 }

@@ -66,19 +66,55 @@ function discoverText(
       keyNames(stream.shape).join(', ') || '(none)',
       stream.rowEstimate === undefined ? '' : `~${countText(stream.rowEstimate)}`,
       String(stream.shape.fields.length),
-      stream.changes.map(methodText).join(', '),
+      changesText(stream),
     ]),
     style: view.style,
     width: view.width,
   });
-  return fields ? [table, ...streams.map((stream) => fieldTable(stream, view))].join('\n\n') : table;
+  const summary = [table, ...adviceLines(streams)].join('\n');
+  return fields ? [summary, ...streams.map((stream) => fieldTable(stream, view))].join('\n\n') : summary;
+}
+
+/** Without a key a plan refuses the stream, whatever changes it offers. */
+function changesText({ changes, shape }: StreamInfo): string {
+  const methods = changes.map(methodText).join(', ') || '(none)';
+  return shape.key.length === 0 ? `once it has a key: ${methods}` : methods;
+}
+
+function adviceLines(streams: readonly StreamInfo[]): string[] {
+  const keyless = streams.some((stream) => stream.shape.key.length === 0);
+  const changeless = streams.some((stream) => stream.changes.length === 0);
+  return [
+    ...(keyless ? ['', 'A stream without a key needs an entry of its own with `key: [...]`: columns that are unique and never NULL.'] : []),
+    ...(changeless
+      ? ['', 'A stream without a change method needs `changes: { by: cursor, field: … }`: a column that every change raises.']
+      : []),
+  ];
 }
 
 function methodText({ by, fields }: StreamInfo['changes'][number]): string {
   return fields === undefined || fields.length === 0 ? by : `${by} (${fields.join(' | ')})`;
 }
 
-function fieldTable(stream: StreamInfo, { style, width }: View): string {
+/** Shares of a sample, where fields are known from one alone: what lies inside of `*` is seen here too. */
+function sampleTable({ sample }: StreamInfo, { style, width }: View): string[] {
+  if (sample === undefined || sample.paths.length === 0) return [];
+  const percent = (share: number): string => `${share > 0 && share < 0.01 ? '<1' : Math.round(share * 100)} %`;
+  const rows = sample.paths.map(({ path, share, types }) => [
+    path,
+    percent(share),
+    types.map((one) => (types.length === 1 ? one.type : `${one.type} ${percent(one.share)}`)).join(', '),
+  ]);
+  const columns = [
+    { title: 'path', minWidth: 10 },
+    { title: 'of records', align: 'right' as const },
+    { title: 'types', minWidth: 8 },
+  ];
+  return [`in ${countText(sample.records)} records that were looked at\n${tableText({ columns, rows, style, width, indent: 2 })}`];
+}
+
+function fieldTable(stream: StreamInfo, view: View): string {
+  const { style, width } = view;
   const rows = stream.shape.fields.map((field, index) => [
     field.name,
     typeText(field.type),
@@ -93,5 +129,6 @@ function fieldTable(stream: StreamInfo, { style, width }: View): string {
     { title: 'null', optional: true },
     { title: 'key', optional: true },
   ];
-  return `${style.bold(stream.name)}\n${tableText({ columns, rows, style, width, indent: 2 })}`;
+  const fields = `${style.bold(stream.name)}\n${tableText({ columns, rows, style, width, indent: 2 })}`;
+  return [fields, ...sampleTable(stream, view)].join('\n\n');
 }

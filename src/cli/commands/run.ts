@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { RunOptions } from '../../app.ts';
+import type { RunOptions } from '../../api.ts';
 import { collect, parseDurationFlag } from '../flags.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { withProgress } from '../progress-panel.ts';
@@ -41,7 +41,7 @@ export function addRun(program: Command, dispatch: Dispatch): void {
             session,
             async (app) => {
               requireJobs(app, jobs);
-              return runOutcome('run', await app.run({ jobs, ...runOptions(flags) }, session.signals));
+              return runOutcome('run', await app.run({ jobs, ...runOptions(flags) }, session.signals), app.config);
             },
             { onEvent },
           ),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { App } from '../../app.ts';
+import type { App } from '../../api.ts';
 import type { OnEvent } from '../../pipeline/events.ts';
 import type { JobReport } from '../../pipeline/report.ts';
 import type { Dispatch } from '../dispatch.ts';

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
-import type { JobStatus } from '../../app.ts';
+import type { ConnectionStatus, JobStatus } from '../../api.ts';
+import { TrueupError } from '../../errors.ts';
+import { combineExitCodes, exitCodeOf } from '../../pipeline/exit-code.ts';
 import type { View } from '../outcome.ts';
 import type { Dispatch } from '../dispatch.ts';
-import { feedTable, statusTable } from '../render/status.ts';
+import { breakerTable, feedTable, logLines, statusTable } from '../render/status.ts';
 import { requireJobs, withApp } from '../with-app.ts';
 
 export function addStatus(program: Command, dispatch: Dispatch): void {
@@ -16,14 +18,21 @@ export function addStatus(program: Command, dispatch: Dispatch): void {
         withApp(session, async (app) => {
           if (job !== undefined) requireJobs(app, [job]);
           const jobs = await app.status(job ?? null, session.signals.stop);
+          const connections = await app.connectionStatus(job ?? null, session.signals.stop);
+          const exitCode = combineExitCodes(jobs.map(exitCodeFor));
           return {
-            exitCode: 0,
-            document: { command: 'status', exitCode: 0, jobs: jobs.map(jobDocument) },
-            text: (view) => statusText(jobs, job !== undefined, view),
+            exitCode,
+            document: { command: 'status', exitCode, jobs: jobs.map(jobDocument), ...(connections.length === 0 ? {} : { connections }) },
+            text: (view) => statusText({ jobs, connections, detailed: job !== undefined }, view),
           };
         }),
       ),
     );
+}
+
+/** What could not be asked counts as if the command had failed on it. */
+function exitCodeFor({ unknown }: JobStatus): number {
+  return unknown === undefined ? 0 : exitCodeOf(new TrueupError(unknown.code, unknown.message));
 }
 
 /** The report of the last run is as long as the run itself: `run --json` gives it. */
@@ -33,7 +42,18 @@ function jobDocument({ lastRun, ...job }: JobStatus): Record<string, unknown> {
   return { ...job, lastRun: brief };
 }
 
-function statusText(jobs: readonly JobStatus[], detailed: boolean, view: View): string {
-  const table = statusTable(jobs, view);
-  return detailed ? [table, ...jobs.map((job) => feedTable(job.feeds, view))].join('\n\n') : table;
+interface Status {
+  readonly jobs: readonly JobStatus[];
+  readonly connections: readonly ConnectionStatus[];
+  readonly detailed: boolean;
+}
+
+function statusText({ jobs, connections, detailed }: Status, view: View): string {
+  const tables = jobs.flatMap((job) => {
+    const lines = logLines(job, view);
+    if (detailed && job.feeds !== undefined) return [[feedTable(job.feeds, view), ...lines].join('\n')];
+    return lines.length === 0 ? [] : [[`${job.job}:`, ...lines].join('\n')];
+  });
+  const breakers = connections.length === 0 ? [] : [breakerTable(connections, view)];
+  return [statusTable(jobs, view), ...tables, ...breakers].join('\n\n');
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { MappingTestReport } from '../../app.ts';
+import type { MappingTestReport } from '../../api.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { diagnosticLine } from '../failure-text.ts';
 import type { Outcome, View } from '../outcome.ts';

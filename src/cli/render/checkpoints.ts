@@ -1,4 +1,4 @@
-import type { CheckpointChangeReport } from '../../app.ts';
+import type { CheckpointChangeReport } from '../../api.ts';
 import type { Checkpoint } from '../../model/checkpoint.ts';
 import type { View } from '../outcome.ts';
 import { tableText } from '../text/table.ts';
@@ -9,15 +9,24 @@ const NONE = 'no checkpoint yet: the next run begins with a first load';
 
 export function checkpointTable(checkpoints: readonly Checkpoint[], { style, width }: View): string {
   if (checkpoints.length === 0) return NONE;
+  const isOneJob = new Set(checkpoints.map((one) => one.job)).size === 1;
   return tableText({
     columns: [
+      { title: 'job', minWidth: 8, optional: true },
       { title: 'feed', minWidth: 16 },
       { title: 'state' },
       { title: 'position', minWidth: 16 },
       { title: 'epoch', align: 'right' },
       { title: 'saved', optional: true },
     ],
-    rows: checkpoints.map(({ feed, state, position, epoch, savedAt }) => [feed.id, state, position.text, String(epoch), timeText(savedAt)]),
+    rows: checkpoints.map(({ job, feed, state, position, epoch, savedAt }) => [
+      isOneJob ? '' : job,
+      feed.id,
+      state,
+      position.text,
+      String(epoch),
+      timeText(savedAt),
+    ]),
     style,
     width,
   });

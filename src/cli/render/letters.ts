@@ -1,5 +1,5 @@
 import type { Letter } from '../../model/checkpoint.ts';
-import { keyText } from '../letter-key.ts';
+import { typedKey } from '../../model/key-text.ts';
 import type { View } from '../outcome.ts';
 import { tableText } from '../text/table.ts';
 import { singleLine } from '../text/width.ts';
@@ -20,7 +20,7 @@ export function letterTable(letters: readonly Letter[], view: View): string {
     rows: letters.map((letter) => [
       letter.job,
       letter.stream,
-      keyText(letter.key),
+      typedKey(letter.key),
       letter.code,
       String(letter.attempts),
       timeText(letter.at),
@@ -34,7 +34,7 @@ export function letterTable(letters: readonly Letter[], view: View): string {
 export function letterDetails(letters: readonly Letter[], { style }: View): string {
   if (letters.length === 0) return 'no dead letters';
   return letters
-    .map((letter) => [style.bold(singleLine(`${letter.stream} ${keyText(letter.key)}`)), ...facts(letter)].join('\n'))
+    .map((letter) => [style.bold(singleLine(`${letter.stream} ${typedKey(letter.key)}`)), ...facts(letter)].join('\n'))
     .join('\n\n');
 }
 

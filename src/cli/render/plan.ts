@@ -24,10 +24,20 @@ function jobText(job: JobPlanReport, view: View): string {
 function streamText(stream: StreamPlanReport, view: View): string {
   const { style } = view;
   const rows = stream.rowEstimate === undefined ? [] : [`about ${plural(stream.rowEstimate, 'row')}`];
-  const facts = [`changes by ${stream.changes}`, `key ${stream.key.join(', ')}`, `form ${stream.form}`, ...rows].join(' · ');
+  const facts = [
+    `changes by ${stream.changes}`,
+    `key ${stream.key.join(', ')}`,
+    ...rows,
+    ...(stream.form === 'cells' ? [] : [`as ${stream.form}`]),
+  ].join(' · ');
   const body = [
     singleLine(facts),
     ...fieldLines(stream, view),
+    ...(stream.children ?? []).flatMap((child) => [
+      singleLine(`rows in ${child.target} · key ${child.key.join(', ')}`),
+      ...indented(fieldLines(child, view), 2),
+    ]),
+    ...(stream.embeds ?? []).map(({ name, stream: of, changes }) => singleLine(`embeds ${name}: records of ${of}, changes by ${changes}`)),
     ...(stream.statements.length === 0 ? [] : [style.dim('statements'), ...statementLines(stream.statements)]),
     guaranteeLine(stream.guarantee, style),
     ...assumptionLines(stream.guarantee, style),
@@ -38,7 +48,7 @@ function streamText(stream: StreamPlanReport, view: View): string {
 }
 
 /** Fields that keep their name and lose nothing are only counted, unless there is something to say about another. */
-function fieldLines(stream: StreamPlanReport, view: View): string[] {
+function fieldLines(stream: Pick<StreamPlanReport, 'fields'>, view: View): string[] {
   const notable = stream.fields.some((field) => field.from !== field.to || field.loss !== undefined);
   if (!notable)
     return [

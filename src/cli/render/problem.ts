@@ -17,7 +17,7 @@ export function errorLines(error: ReportedError, style: Style): string[] {
 /** A problem that a plan found, with its place in the config where it has one. */
 export function problemLines(problem: PlanProblem, style: Style): string[] {
   const { file, line, column, severity, code, message } = problem;
-  const place = file === undefined ? '' : `${file}:${line ?? 1}:${column ?? 1} `;
+  const place = file === undefined || file === '' ? '' : `${file}:${line ?? 1}:${column ?? 1} `;
   const mark = severity === 'error' ? style.red('error') : style.yellow('warning');
   return [`${mark} ${printable(`${place}[${code}] ${message}`)}`, ...statementLines(problem.statements ?? [])];
 }

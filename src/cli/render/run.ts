@@ -50,13 +50,16 @@ const COLUMNS: readonly Column[] = [
   number('bytes'),
 ];
 
+/** What of a stream a run read, for people. */
+const PHASE = { none: '', backfill: 'backfill', changes: 'changes', both: 'backfill, changes' } as const;
+
 function rowOf(stream: StreamReport): string[] {
   const rare = (count: number) => (count === 0 ? '' : countText(count));
   const name = stream.target === stream.stream ? stream.stream : `${stream.stream} → ${stream.target}`;
   return [
     name,
     stream.status,
-    stream.phase ?? '',
+    PHASE[stream.phase ?? 'none'],
     countText(stream.read),
     rare(stream.filtered),
     rare(stream.coalesced),
@@ -77,8 +80,18 @@ function streamNotes(stream: StreamReport, style: Style): string[] {
       `${style.yellow('!')} ${name}: ${plural(stream.deadLettered, 'record')} became ${stream.deadLettered === 1 ? 'a dead letter' : 'dead letters'}`,
     );
   if (stream.lettersResolved > 0) notes.push(`${name}: ${plural(stream.lettersResolved, 'dead letter')} resolved`);
+  for (const [table, { upserted, deleted }] of Object.entries(stream.children ?? {}))
+    notes.push(
+      deleted === undefined
+        ? `${name}: ${plural(upserted, 'record')} embedded in ${singleLine(table)}`
+        : `${name}: ${plural(upserted, 'row')} written to ${singleLine(table)}, ${countText(deleted)} deleted`,
+    );
   for (const { field, kind, count } of stream.conversions)
     notes.push(`${name}: ${plural(count, 'value')} of ${singleLine(field)} converted: ${kind}`);
+  if (stream.compared !== undefined)
+    notes.push(
+      `${name}: compared ${plural(stream.compared.source, 'record')} of the source with ${countText(stream.compared.target)} of the target`,
+    );
   if (stream.heldBack !== undefined)
     notes.push(`${name}: changes since ${stream.heldBack.since} are held back by ${singleLine(stream.heldBack.by)}`);
   if (stream.retries > 0) notes.push(`${name}: ${plural(stream.retries, 'retry', 'retries')}`);
@@ -114,9 +127,11 @@ function isRefused(job: JobReport): boolean {
 function nextSteps(report: RunReport): string[] {
   const steps: string[] = [];
   for (const job of report.jobs) {
-    if (report.command !== 'copy' && job.streams.some((stream) => stream.deadLettered > 0)) {
-      steps.push(`trueup dead-letters list ${job.job}    shows keys and reasons; correct the rows in the source and run again`);
-    }
+    const open = job.openLetters ?? job.streams.reduce((sum, stream) => sum + stream.deadLettered, 0);
+    if (open > 0 && report.command !== 'copy')
+      steps.push(
+        `trueup dead-letters list ${job.job}    ${plural(open, 'record')} could not be written: shows keys and reasons; correct the rows in the source and run again`,
+      );
     if (WORTH_REPEATING.has(job.exitCode) && !isRefused(job)) steps.push('run the same command again: it resumes from the last checkpoint');
   }
   return [...new Set(steps)];

@@ -1,17 +1,19 @@
-import type { JobStatus } from '../../app.ts';
+import type { ConnectionStatus, JobStatus } from '../../api.ts';
 import type { FeedStatus } from '../../pipeline/job-status.ts';
 import type { View } from '../outcome.ts';
-import { countText, durationText } from '../text/quantity.ts';
+import { bytesText, countText, durationText } from '../text/quantity.ts';
 import { tableText } from '../text/table.ts';
 import { timeText } from './time.ts';
 
 export function statusTable(jobs: readonly JobStatus[], view: View): string {
   if (jobs.length === 0) return 'the config has no jobs';
-  return tableText({
+  const isScheduled = jobs.some((job) => job.nextRunAt !== undefined);
+  const table = tableText({
     columns: [
       { title: 'job', minWidth: 10 },
       { title: 'last run' },
       { title: 'at', optional: true },
+      { title: 'verified', optional: true },
       { title: 'next run', optional: true },
       { title: 'owner', optional: true, minWidth: 10 },
       { title: 'letters', align: 'right' },
@@ -21,14 +23,28 @@ export function statusTable(jobs: readonly JobStatus[], view: View): string {
       job.job,
       job.lastRun?.status ?? 'never',
       timeText(job.lastRun?.endedAt ?? job.lastRun?.startedAt),
+      verifiedText(job),
       timeText(job.nextRunAt),
       ownerText(job),
-      countText(job.deadLetters),
-      countText(job.feeds.length),
+      job.deadLetters === undefined ? '?' : countText(job.deadLetters),
+      job.feeds === undefined ? '?' : countText(job.feeds.length),
     ]),
     style: view.style,
     width: view.width,
   });
+  const notes = jobs.flatMap(({ job, unknown }) =>
+    unknown === undefined
+      ? []
+      : [view.style.yellow(`${job}: '${unknown.connection}' keeps the rest, and cannot be asked: [${unknown.code}] ${unknown.message}`)],
+  );
+  // Whether a scheduler runs somewhere is not known here.
+  if (isScheduled) notes.push(view.style.dim('next runs begin by themselves only while `trueup start` runs'));
+  return [table, ...notes].join('\n');
+}
+
+function verifiedText({ lastVerify }: JobStatus): string {
+  if (lastVerify === undefined) return '';
+  return `${lastVerify.consistent ? 'consistent' : 'differs'} ${timeText(lastVerify.at)}`;
 }
 
 function ownerText({ owner }: JobStatus): string {
@@ -48,16 +64,51 @@ export function feedTable(feeds: readonly FeedStatus[], view: View): string {
       { title: 'epoch', align: 'right' },
       { title: 'saved', optional: true },
     ],
-    rows: feeds.map((feed) => [
-      feed.feed,
-      feed.state,
-      feed.position,
-      feed.lagMs === undefined ? '' : durationText(feed.lagMs),
-      String(feed.epoch),
-      timeText(feed.savedAt),
-    ]),
+    rows: feeds.map((feed) => [feed.feed, feed.state, feed.position, lagText(feed), String(feed.epoch), timeText(feed.savedAt)]),
     style: view.style,
     width: view.width,
     indent: 2,
+  });
+}
+
+/** Of a log its bytes as well. */
+function lagText({ lagMs, log }: FeedStatus): string {
+  const time = lagMs === undefined ? [] : [durationText(lagMs)];
+  const bytes = log?.lagBytes === undefined ? [] : [bytesText(log.lagBytes)];
+  const window = log?.windowMs === undefined ? [] : [`${durationText(log.windowMs)} left`];
+  return [...time, ...bytes, ...window].join(', ');
+}
+
+/** Delays and what endangers the position of a log. */
+export function logLines({ delays, feeds }: JobStatus, view: View): string[] {
+  const delay =
+    delays === undefined
+      ? []
+      : [
+          `  delay from commit to commit: p50 ${durationText(delays.p50Ms)}, p99 ${durationText(delays.p99Ms)}, at most ${durationText(delays.maxMs)}`,
+        ];
+  return [...delay, ...(feeds ?? []).flatMap(({ log }) => (log?.warnings ?? []).map((warning) => view.style.yellow(`  ${warning}`)))];
+}
+
+export function breakerTable(connections: readonly ConnectionStatus[], view: View): string {
+  return tableText({
+    columns: [
+      { title: 'connection', minWidth: 10 },
+      { title: 'circuit breaker' },
+      { title: 'since', optional: true },
+      { title: 'faults in a row', align: 'right' },
+      { title: 'last fault', optional: true },
+      { title: 'tried again', optional: true },
+    ],
+    rows: connections.map(({ connection, breaker }) => [
+      connection,
+      breaker.state,
+      timeText(breaker.since),
+      countText(breaker.failures),
+      breaker.lastCode ?? '',
+      timeText(breaker.retryAt),
+    ]),
+    style: view.style,
+    width: view.width,
   });
 }

@@ -70,12 +70,19 @@ function fit(columns: readonly Column[], rows: readonly (readonly string[])[], a
   return widths;
 }
 
-/** For narrow terminals: one `title  value` a line, rows apart by an empty line. */
+/** For narrow terminals: one `title  value` a line, rows apart by an empty line. A mark, which has no title, stands before the next value. */
 function listText(columns: readonly Column[], rows: readonly (readonly string[])[], { style, indent = 0 }: TableLayout): string {
   const titleWidth = Math.max(...columns.map((column) => displayWidth(column.title)));
-  const item = (row: readonly string[]) =>
-    columns
-      .map((column, index) => `${' '.repeat(indent)}${style.dim(padTo(column.title, titleWidth, 'left'))}  ${row[index] ?? ''}`.trimEnd())
+  const line = (title: string, cell: string) => `${' '.repeat(indent)}${style.dim(padTo(title, titleWidth, 'left'))}  ${cell}`.trimEnd();
+  const item = (row: readonly string[]) => {
+    let mark = '';
+    return columns
+      .flatMap(({ title, optional }, index) => {
+        const cell = `${mark}${row[index] ?? ''}`;
+        mark = title === '' && cell !== '' ? `${cell} ` : '';
+        return title === '' || (optional === true && cell === '') ? [] : [line(title, cell)];
+      })
       .join('\n');
+  };
   return rows.map(item).join('\n\n');
 }
