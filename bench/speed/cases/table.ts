@@ -1,0 +1,41 @@
+import type { CaseMaker } from '../bench.ts';
+import { fromCsv, fromJsonl } from './files.ts';
+import { postgresLog } from './log.ts';
+import { changedDocuments, embeddedDocuments, flatDocuments, rowsFromDocuments, unwoundDocuments } from './mongodb.ts';
+import {
+  changedHundredth,
+  changedTenth,
+  expressionLoad,
+  firstLoad,
+  killed,
+  mappedLoad,
+  nothingChanged,
+  sameAgain,
+  tiesLoad,
+} from './postgres.ts';
+import { json, large, verify, wide } from './shapes.ts';
+
+/** In the order in which they run and stand in the table. */
+export const CASES: readonly CaseMaker[] = [
+  firstLoad,
+  mappedLoad,
+  expressionLoad,
+  changedTenth,
+  changedHundredth,
+  nothingChanged,
+  sameAgain,
+  killed,
+  postgresLog,
+  tiesLoad,
+  wide,
+  json,
+  large,
+  verify,
+  flatDocuments,
+  changedDocuments,
+  embeddedDocuments,
+  rowsFromDocuments,
+  unwoundDocuments,
+  fromCsv,
+  fromJsonl,
+];
