@@ -10,10 +10,11 @@ export default defineConfig({
       { find: /^trueup$/, replacement: here('src/index.ts') },
       { find: /^trueup\/sdk$/, replacement: here('src/sdk.ts') },
       { find: /^trueup\/testing$/, replacement: here('src/testing/index.ts') },
+      { find: /^trueup\/testing\/faults$/, replacement: here('src/testing/faults/index.ts') },
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
     globalSetup: ['test/servers/global-setup.ts'],
     // Real servers and child processes share the machine with the tests: one worker per core, and time to breathe.
     maxWorkers: 2,

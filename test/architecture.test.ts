@@ -20,6 +20,26 @@ describe('architecture', () => {
   });
 });
 
+/** What an example imports that somebody else's package could not. */
+function strangeImports(files: ReadonlyMap<string, string>): string[] {
+  const allowed = /^(\.\/[\w-]+\.ts|\.\.\/src\/[\w-]+\.ts|node:.+|trueup\/(sdk|testing|testing\/faults)|[a-z][\w-]*)$/;
+  return [...files].flatMap(([path, text]) =>
+    importsOf(text).flatMap((name) => (allowed.test(name ?? '') ? [] : [`${path}: imports ${name}`])),
+  );
+}
+
+describe('architecture: examples', () => {
+  it('import trueup by the names that it publishes, and nothing else of it', () => {
+    const files = read('examples/*/{src,test}/*.ts', 'docs/examples/*.ts');
+    expect(files.size).toBeGreaterThan(20);
+    expect(strangeImports(files)).toEqual([]);
+    const planted = new Map([
+      ['examples/x/src/a.ts', `import { a } from '../../../src/sdk.ts'; import b from 'trueup/dist/b.js'; import 'trueup/sdk';`],
+    ]);
+    expect(strangeImports(planted).length).toBe(2);
+  });
+});
+
 /** The rest of the project, for files planted into it. */
 const AROUND = {
   'src/errors.ts': '',

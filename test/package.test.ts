@@ -4,6 +4,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -48,10 +49,10 @@ describe('the package, installed in an empty folder', { timeout: 120_000 }, () =
 
   it('holds what it needs and nothing else', () => {
     const expected =
-      /^(bin\/trueup\.js|dist\/(src|connectors)\/.+\.(js|d\.ts)|schema\/(config|mapping)\.json|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+      /^(bin\/trueup\.js|dist\/(src|connectors)\/.+\.(js|d\.ts)|dist\/LICENSES\.txt|schema\/(config|mapping)\.json|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
     expect(packed.filter((path) => !expected.test(path))).toEqual([]);
     expect(packed.filter((path) => /\.(test|soak)\./.test(path))).toEqual([]);
-    for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'schema/config.json', 'schema/mapping.json'])
+    for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'schema/config.json', 'schema/mapping.json', 'dist/LICENSES.txt'])
       expect(packed).toContain(path);
   });
 
@@ -79,6 +80,18 @@ describe('the package, installed in an empty folder', { timeout: 120_000 }, () =
     expect(found).toEqual({ api: 'function', sdk: 'function', same: true, schemas: ['string', 'string'] });
   });
 
+  it('gives the fault kit to programs without a test runner, and the connectors of its trials find what they stand before', async () => {
+    await writeFile(
+      join(folder, 'faults.mjs'),
+      `import { FAULTS, faultsCommand } from 'trueup/testing/faults';
+       let out = '';
+       const code = await faultsCommand({ args: ['--list'], pairs: [], write: (text) => (out += text) });
+       const { builtIn } = await import(new URL('./faulty-connector.js', import.meta.resolve('trueup/testing/faults')));
+       console.log(JSON.stringify([code, FAULTS.length > 20 && out.includes('kill-steps'), (await builtIn('postgres')).name]));`,
+    );
+    expect(JSON.parse(await run('node', ['faults.mjs'], folder))).toEqual([0, true, 'postgres']);
+  });
+
   it('keeps its insides to itself', async () => {
     await writeFile(join(folder, 'inside.mjs'), `await import('trueup/dist/src/app.js');`);
     await expect(run('node', ['inside.mjs'], folder)).rejects.toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
@@ -90,6 +103,39 @@ describe('the package, installed in an empty folder', { timeout: 120_000 }, () =
       it('are there', () => expect([sourceContract, targetContract, checkpointStoreContract].map((one) => typeof one)).toEqual(['function', 'function', 'function']));`;
     await writeFile(join(folder, 'contract.test.js'), test);
     expect(await run('npx', ['--no', '--', 'vitest', 'run'], folder)).toMatch(/1 passed/);
+  });
+
+  it('carries a connector of somebody else, packed and installed beside it, which passes the contracts', { timeout: 300_000 }, async () => {
+    const connector = join(folder, 'connector-sqlite');
+    await cp(join(root, 'examples/connector-sqlite'), connector, { recursive: true, filter: (path) => !/node_modules|dist/.test(path) });
+    for (const name of ['@types/node', 'undici-types'])
+      await cp(join(root, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true });
+    await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], connector);
+    expect(await run('npx', ['--no', '--', 'vitest', 'run', 'contract', 'target', 'source'], connector)).toMatch(/3 passed/);
+    await run('npm', ['pack', '--ignore-scripts', '--silent'], connector);
+    const wanted = join(connector, 'trueup-connector-sqlite-0.1.0.tgz');
+    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', wanted], folder);
+
+    const shop = new DatabaseSync(join(folder, 'shop.db'));
+    shop.exec(`create table orders (id integer primary key, note text); insert into orders values (1, 'one'), (2, 'two')`);
+    const config = {
+      connections: {
+        shop: { connector: 'trueup-connector-sqlite', path: 'shop.db' },
+        copy: { connector: 'trueup-connector-sqlite', path: 'copy.db' },
+      },
+      jobs: { copy: { source: 'shop', target: 'copy', streams: [{ from: 'orders' }] } },
+    };
+    await writeFile(join(folder, 'trueup.yaml'), JSON.stringify(config));
+    await run('npx', ['--no', '--', 'trueup', 'run'], folder);
+    shop.exec('delete from orders where id = 1');
+    shop.close();
+    const trueup = async (...args: string[]) =>
+      JSON.parse(await run('npx', ['--no', '--', 'trueup', ...args, '--json'], folder)) as unknown;
+    expect(await trueup('run')).toMatchObject({ jobs: [{ streams: [{ read: 1, deleted: 1 }] }] });
+    expect(await trueup('verify', 'copy')).toMatchObject({ consistent: true });
+    const copy = new DatabaseSync(join(folder, 'copy.db'), { readOnly: true });
+    expect(copy.prepare('select id, note from orders').all()).toEqual([{ id: 2, note: 'two' }]);
+    copy.close();
   });
 
   it('has types that a strict consumer compiles against', async () => {

@@ -17,7 +17,7 @@ describe('test/processes: the command as a process', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('runs from its sources, without a build', async () => {
+  it('runs as it is published', async () => {
     expect(await runTrueup(['--version'])).toEqual({ code: 0, signal: null, stdout: `${version}\n`, stderr: '' });
   });
 

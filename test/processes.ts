@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { afterAll, inject } from 'vitest';
 
-const LAUNCHER = fileURLToPath(new URL('../bin/trueup.js', import.meta.url));
+const LAUNCHER = inject('launcher');
 
 export interface TrueupOptions {
   readonly cwd?: string;
@@ -44,12 +43,12 @@ afterAll(() => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Runs `trueup …` from the sources to its end. */
+/** Runs `trueup …` to its end, as it is published. */
 export async function runTrueup(args: readonly string[], options: TrueupOptions = {}): Promise<Exit> {
   return spawnTrueup(args, options).waitForExit(Number.POSITIVE_INFINITY);
 }
 
-/** Starts `trueup …` from the sources. Killed after the last test of the file, if it still runs then. */
+/** Starts `trueup …` as it is published. Killed after the last test of the file, if it still runs then. */
 export function spawnTrueup(args: readonly string[], options: TrueupOptions = {}): TrueupProcess {
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), LAUNCHER, ...args], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -9,7 +9,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'src/mapping': ['src/model'],
   'src/config': ['src/model', 'src/mapping'],
   'src/state': ['src/model'],
-  'src/resilience': [],
+  'src/resilience': ['src/model'],
   'src/reconcile': ['src/model', 'src/mapping'],
   'src/pipeline': ['src/model', 'src/mapping', 'src/reconcile', 'src/state', 'src/resilience'],
   'src/verify': ['src/model', 'src/mapping', 'src/reconcile', 'src/pipeline'],
@@ -17,14 +17,21 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'src/server': ['src/scheduler', 'src/pipeline', 'src/state'],
 
   // What connectors see. The barrel is the only way in.
-  'src/sdk.ts': ['src/model', 'src/resilience'],
+  'src/sdk.ts': ['src/model', 'src/resilience', 'src/state'],
   connectors: ['src/sdk.ts'],
   'connectors/index.ts': ['src/sdk.ts', 'connectors'],
-  'src/testing': ['src/sdk.ts', 'src/model'],
+  // The fault kit stands between trueup and real connectors, the built-in ones too.
+  'src/testing': ['src/sdk.ts', 'src/model', 'connectors/index.ts'],
+
+  // What the command line and programs can ask for: types only.
+  'src/api.ts': ['src/model', 'src/config', 'src/pipeline', 'src/verify'],
 
   // The composition root, and what stands on it.
-  'src/connections.ts': ['src/model', 'src/config'],
+  'src/connections.ts': ['src/model', 'src/config', 'src/resilience'],
+  'src/breakers-now.ts': ['src/api.ts', 'src/model', 'src/config', 'src/resilience'],
   'src/app.ts': [
+    'src/breakers-now.ts',
+    'src/api.ts',
     'src/connections.ts',
     'src/model',
     'src/mapping',
@@ -38,10 +45,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/server',
     'connectors/index.ts',
   ],
-  'src/index.ts': ['src/app.ts', 'src/sdk.ts', 'src/config', 'src/model', 'src/pipeline'],
+  'src/index.ts': ['src/api.ts', 'src/app.ts', 'src/sdk.ts', 'src/config', 'src/model', 'src/pipeline', 'src/verify'],
   'src/demo': [],
-  // Prints what the app returns, so it sees the types of model/ and the reports of pipeline/; of config/ the redactor, the validation and the writing of a config.
-  'src/cli': ['src/app.ts', 'src/demo', 'src/model', 'src/pipeline', 'src/config', 'connectors/index.ts'],
+  // Prints what the app returns, so it sees the types of model/ and the reports of pipeline/ and verify/; of config/ the redactor, the validation and the writing of a config.
+  'src/cli': ['src/api.ts', 'src/app.ts', 'src/demo', 'src/model', 'src/pipeline', 'src/verify', 'src/config', 'connectors/index.ts'],
 };
 
 /** No I/O: of Node.js they may use these modules alone. */
@@ -52,7 +59,7 @@ export const PURE_MODULES = ['node:assert', 'node:buffer', 'node:crypto', 'node:
 export const COMPUTED_IMPORTS = ['src/config', 'src/app.ts'];
 
 /** Barrels: entries of the package. Anything else called index.ts would be one more, except a connector's own, which defines it. */
-export const INDEX_FILES = ['src/index.ts', 'src/testing/index.ts', 'connectors/index.ts'];
+export const INDEX_FILES = ['src/index.ts', 'src/testing/index.ts', 'src/testing/faults/index.ts', 'connectors/index.ts'];
 export const CONNECTOR_INDEX = /^connectors\/[^/]+\/index\.ts$/;
 
 /** Names that say nothing, in the singular too. */

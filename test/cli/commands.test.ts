@@ -61,7 +61,7 @@ describeWithPostgres('cli: commands on real servers', PATIENCE, () => {
     const scenario = await shop();
     expect((await scenario.trueup('plan')).stdout).toContain('next: trueup plan --apply runs the statements');
     expect((await scenario.trueup('run')).stdout).toMatch(
-      /public\.orders → public\.orders|public\.orders +succeeded +both +100 +100 +0 +0/,
+      /public\.orders → public\.orders|public\.orders +succeeded +backfill, changes +100 +100 +0 +0/,
     );
     expect((await scenario.trueup('status', 'orders')).stdout).toMatch(/^ {2}changes:public\.orders +open +2024-01-01T/m);
     expect((await scenario.trueup('discover', 'shop', '--fields')).stdout).toMatch(/total +decimal +numeric\(10,2\) +not null/);

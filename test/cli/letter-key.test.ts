@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keyText, parseKey } from '../../src/cli/letter-key.ts';
+import { parseKey } from '../../src/cli/letter-key.ts';
+import { typedKey } from '../../src/model/key-text.ts';
 
 describe('cli: keys of dead letters', () => {
   it.each([
@@ -19,7 +20,7 @@ describe('cli: keys of dead letters', () => {
     fc.assert(
       fc.property(fc.array(cell, { minLength: 1, maxLength: 3 }), (cells) => {
         const key = JSON.stringify(cells);
-        expect(parseKey(keyText(key))).toBe(key);
+        expect(parseKey(typedKey(key))).toBe(key);
       }),
     );
   });

@@ -40,6 +40,18 @@ describe('cli: progress lines', () => {
     expect(progressLines(progress, 2000, WIDE)[0]).toMatch(/changes {2}200 rows {2}100 rows\/s/);
   });
 
+  it('tell how far a comparison has come on both sides, and what it does next', () => {
+    const progress = createProgress();
+    const comparing = { kind: 'comparing', job: 'j', stream: 's', phase: 'reading', rowEstimate: 100_000 } as const;
+    applyEvent(progress, { ...comparing, source: 0, target: 0 }, 0);
+    applyEvent(progress, { ...comparing, source: 30_000, target: 20_000 }, 1000);
+    expect(progressLines(progress, 1000, WIDE)).toEqual(['s  comparing  50,000 rows  50,000 rows/s  25 %  3.0 s left']);
+    applyEvent(progress, { kind: 'comparing', job: 'j', stream: 's', phase: 'listing', source: 1000, target: 0 }, 2000);
+    expect(progressLines(progress, 2000, WIDE)).toEqual(['s  listing what differs  1,000 rows']);
+    applyEvent(progress, { kind: 'comparing', job: 'j', stream: 's', phase: 'settling', source: 5, target: 0 }, 3000);
+    expect(progressLines(progress, 3000, WIDE)).toEqual(['s  looking again at what differs']);
+  });
+
   it('tell a retry and what holds changes back', () => {
     const progress = createProgress();
     applyEvent(

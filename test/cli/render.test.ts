@@ -27,6 +27,15 @@ describe('cli: the text of a run', () => {
     expect(text).toContain('! public.orders: 3 records became dead letters');
     expect(text).toContain('public.orders: 1 dead letter resolved');
     expect(text).toContain('next: trueup dead-letters list shop-to-archive');
+    expect(text).toContain('3 records could not be written');
+  });
+
+  it('tells of dead letters that earlier runs left, in one line', () => {
+    const text = runText(runReport([jobReport({ openLetters: 2 })]), PAPER);
+    expect(text.split('\n').filter((line) => line.includes('dead-letters'))).toEqual([
+      expect.stringMatching(/^next: trueup dead-letters list shop-to-archive {4}2 records could not be written/),
+    ]);
+    expect(runText(runReport([jobReport({ openLetters: 0 })]), PAPER)).not.toContain('dead-letters');
   });
 
   it('shows an error with its code, what to do and statements to run', () => {
@@ -98,7 +107,7 @@ describe('cli: the text of a plan', () => {
       { command: 'plan', exitCode: 0, applied: false, jobs: [{ job: 'j', checkpoints: 'atomic', streams: [stream], problems: [] }] },
       PAPER,
     );
-    expect(text).toContain('changes by cursor updated_at · key id · form cells · about 1,200 rows');
+    expect(text).toContain('changes by cursor updated_at · key id · about 1,200 rows');
     expect(text).toMatch(/total_cents +total +decimal +numeric\(12,2\) +scale: error/);
     expect(text).toContain('create table orders (id bigint primary key);');
     expect(text).toContain('assumes    every write to public.orders sets updated_at');

@@ -108,6 +108,15 @@ describe('cli: tables', () => {
     expect(text).toBe('stream  orders\nrows    12,000\nnote    x');
   });
 
+  it('keeps a mark beside its value in a list, and leaves out what is empty', () => {
+    const marked = [{ title: '', optional: true }, { title: 'field' }, { title: 'repaired', optional: true }];
+    const rows = [
+      ['≠', 'customer_note', ''],
+      ['', 'total', '2'],
+    ];
+    expect(tableText({ columns: marked, rows, style: PLAIN, width: 10 })).toBe('field     ≠ customer_note\n\nfield     total\nrepaired  2');
+  });
+
   it('keeps a row on one line whatever its cells hold', () => {
     expect(tableText({ columns, rows: [['a\nb\u001b[2J', '1', '']], style: PLAIN, width: null }).split('\n')).toHaveLength(2);
   });

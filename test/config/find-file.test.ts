@@ -45,7 +45,9 @@ describe('the config file', () => {
     const { config, diagnostics } = await at(root, { text: CONFIG, file: 'copy.yaml' });
     expect(diagnostics).toEqual([]);
     expect(config).toMatchObject({ file: join(root, 'copy.yaml'), baseDir: root });
-    expect((await at(root, { text: 'x: 1' })).diagnostics[0]?.file).toBe('trueup.yaml');
+    expect((await at(root, { text: 'x: 1', file: 'copy.yaml' })).diagnostics[0]?.file).toBe('copy.yaml');
+    // What stands for no file has no place that anybody could look at.
+    expect((await at(root, { text: 'x: 1' })).diagnostics[0]?.file).toBe('');
   });
 
   it('is named as a person in the folder would name it', async () => {

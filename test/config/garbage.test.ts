@@ -18,7 +18,7 @@ afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
 /** Loads a text and checks what must hold for any text: no throw; a config, or problems that each name a place inside the text. */
 async function loadText(text: string): Promise<LoadedConfig> {
-  const loaded = await loadConfig({ cwd, text, env: {}, loadConnector });
+  const loaded = await loadConfig({ cwd, text, file: 'trueup.yaml', env: {}, loadConnector });
   const lines = text.split(/\r\n|\r|\n/);
   const errors = loaded.diagnostics.filter((one) => one.severity === 'error');
   expect(loaded.config === null).toBe(errors.length > 0);

@@ -88,7 +88,9 @@ describe('the JSON Schema of the config', () => {
     const source = connectionFromUrl('postgres://me:s3cret-s3cret@here/shop', 'source');
     const target = connectionFromUrl('postgres://there/archive', 'target');
     for (const text of [
-      initConfigText(source, target),
+      initConfigText(source, target, null),
+      initConfigText(source, target, []),
+      initConfigText(source, target, ['public.events', 'public.a*b\\.c']),
       await copyConfigText({ source, target, job: 'copy', streams: ['public.orders'] }),
     ]) {
       expect(config(text)).toEqual([]);
@@ -107,6 +109,7 @@ describe('the JSON Schema of the config', () => {
     'connections: {}',
     'connections: { a: { connector: postgres, port: "${PORT}", ssl: "${TLS}" } }',
     'connections: { a: { connector: plugin, anything: [1, { goes: true }] } }',
+    'connections: { a: { connector: plugin, limits: { perSecond: 0.5, burst: 3, concurrency: 2, breaker: { openFor: 1m, onOpen: skip } } } }',
     'connections: {}\ndefaults: { batch: { rows: "${ROWS}", bytes: 8 MiB }, memory: 1000000, shutdownGrace: 1m30s }',
     'connections: {}\njobs: { j: { source: a, target: b, schedule: continuous, deadLetters: { stopShare: 5% }, streams: [{ query: select 1, to: x, onDelete: { mark: gone } }] } }',
   ])('accepts %s', (yaml) => {
@@ -119,8 +122,9 @@ describe('the JSON Schema of the config', () => {
     ['an unknown option', 'connections: { a: { connector: postgres, hots: x } }'],
     ['an option of the wrong kind', 'connections: { a: { connector: postgres, port: many } }'],
     ['a connection without connector', 'connections: { a: { url: x } }'],
-    ['what is not available yet', 'connections: { a: { connector: postgres, limits: { perSecond: 5 } } }'],
-    ['what is not available yet, of a plugin', 'connections: { a: { connector: x, heartbeat: 5s } }'],
+    ['limits that are none', 'connections: { a: { connector: postgres, limits: { concurrency: 0 } } }'],
+    ['a breaker of unknown manners', 'connections: { a: { connector: postgres, limits: { breaker: { onOpen: stop } } } }'],
+    ['a heartbeat of a connector without one', 'connections: { a: { connector: file, path: x, heartbeat: 5s } }'],
     ['a bad name', 'connections: { "a b": { connector: postgres } }'],
     ['a duration without unit', 'connections: {}\ndefaults: { shutdownGrace: "5" }'],
     ['a size that is none', 'connections: {}\ndefaults: { memory: 8 apples }'],
@@ -134,7 +138,10 @@ describe('the JSON Schema of the config', () => {
     ['a query without name', 'connections: {}\njobs: { j: { source: a, target: b, streams: [{ query: y }] } }'],
     ['an unknown method', 'connections: {}\njobs: { j: { source: a, target: b, streams: [{ from: x, changes: { by: cursr } }] } }'],
     ['a mapping inside YAML', 'connections: {}\njobs: { j: { source: a, target: b, streams: [{ from: x, mapping: { fields: {} } }] } }'],
-    ['compare-deletes', 'connections: {}\njobs: { j: { source: a, target: b, streams: [{ from: x, deletes: { compare: {} } }] } }'],
+    [
+      'compare-deletes with a share that is none',
+      'connections: {}\njobs: { j: { source: a, target: b, streams: [{ from: x, deletes: { compare: { maxShare: 2 } } }] } }',
+    ],
   ])('refuses %s', async (_what, yaml) => {
     expect(config(yaml)).not.toEqual([]);
     // Nor does loading it pass.
@@ -153,7 +160,8 @@ describe('the JSON Schema of a mapping', () => {
     ['a shift that is no number', 'fields: { a: { from: b, shift: left } }'],
     ['an unknown policy', 'fields: { a: { from: b, onLoss: ignore } }'],
     ['a key that is no list', 'key: id'],
-    ['embedding, which is not available yet', 'embed: { items: {} }'],
+    ['an embed from nowhere', 'embed: { items: {} }'],
+    ['an unknown key of an embed', 'embed: { items: { from: x, on: { a: b }, sort: [a] } }'],
   ])('refuses %s', (_what, yaml) => {
     expect(mapping(yaml)).not.toEqual([]);
   });

@@ -73,9 +73,9 @@ jobs:
     maxDelay: 100ms
     streams:
       - { from: public.orders, to: o, changes: { by: cursor, field: at }, key: [id, "line no"], mapping: mappings/orders.yaml, where: "x > 1", lookback: 1h30m,
-          deletes: { when: gone }, onDelete: { mark: dead }, onExit: keep, guard: at, backfill: { partitions: 9 }, drift: { add: stop }, after: [q] }
+          deletes: { when: gone, compare: { schedule: "0 3 * * *", scope: "x > 2", maxShare: 10% } }, onDelete: { mark: dead }, onExit: keep, guard: at, backfill: { partitions: 9 }, drift: { add: stop }, after: [q] }
       - { query: "select 1 as id", to: q, onDelete: ignore, changes: { by: snapshot } }
-      - { from: "shop.*", except: ["shop.audit_*"], to: "x.{table}" }
+      - { from: "shop.*", except: ["shop.audit_*"], to: "x.{table}", deletes: { compare: {} } }
   k: { source: b, target: a, schedule: continuous, streams: [{ from: t }] }
   l: { source: b, target: a, schedule: "0 5 * * 1-5", streams: [{ from: t }] }
 `,
@@ -103,7 +103,7 @@ jobs:
       mapping: { file: 'mappings/orders.yaml', text: 'fields: { id: id }\n' },
       where: 'x > 1',
       lookbackMs: 5_400_000,
-      deletes: { when: 'gone' },
+      deletes: { when: 'gone', compare: { schedule: '0 3 * * *', scope: 'x > 2', maxShare: 0.1 } },
       onDelete: { mark: 'dead' },
       onExit: 'keep',
       guard: 'at',
@@ -112,7 +112,12 @@ jobs:
       after: ['q'],
     });
     expect(job?.streams[1]).toMatchObject({ from: 'q', query: 'select 1 as id', to: 'q', onDelete: 'ignore' });
-    expect(job?.streams[2]).toMatchObject({ from: 'shop.*', except: ['shop.audit_*'], to: 'x.{table}' });
+    expect(job?.streams[2]).toMatchObject({
+      from: 'shop.*',
+      except: ['shop.audit_*'],
+      to: 'x.{table}',
+      deletes: { when: null, compare: { schedule: null, scope: null, maxShare: 0.05 } },
+    });
     expect(config?.jobs.get('k')?.schedule).toEqual({ kind: 'continuous' });
     expect(config?.jobs.get('l')?.schedule).toEqual({
       kind: 'cron',
@@ -191,13 +196,31 @@ defaults:
       /8:35 .*no mapping file 'm\/a.yaml' \(looked at <cwd>\/m\/a.yaml\)/,
     ],
     ['deletes without a rule', `${HEAD}    streams: [{ from: a, deletes: {} }]`, /needs 'when'/],
+    ['a share of deletes that is none', `${HEAD}    streams: [{ from: a, deletes: { compare: { maxShare: 5 } } }]`, /8:58 .*share/],
     [
-      'compare-deletes',
-      `${HEAD}    streams: [{ from: a, deletes: { compare: { maxShare: 0.05 } } }]`,
-      /8:37 .*'compare' is not available yet/,
+      'a schedule of deletes that is none',
+      `${HEAD}    streams: [{ from: a, deletes: { compare: { schedule: "61 * * * *" } } }]`,
+      /8:58 .*not valid as minute/,
     ],
-    ['limits', 'connections: { a: { connector: shop, limits: { perSecond: 5 } } }', /1:38 .*'limits' is not available yet/],
-    ['a heartbeat', 'connections: { a: { connector: shop, heartbeat: 10s } }', /'heartbeat' is not available yet/],
+    ['an unknown key of deletes', `${HEAD}    streams: [{ from: a, deletes: { compare: { every: 1h } } }]`, /unknown key 'every'/],
+    [
+      'a schedule of deletes for snapshots',
+      `${HEAD}    streams: [{ from: a, changes: { by: snapshot }, deletes: { compare: { schedule: "0 3 * * *" } } }]`,
+      /'schedule' has no meaning with changes by snapshot/,
+    ],
+    [
+      'deletes that are looked for and ignored',
+      `${HEAD}    streams: [{ from: a, onDelete: ignore, deletes: { compare: {} } }]`,
+      /'onDelete: ignore' keeps them all/,
+    ],
+    ['a rate that nobody could keep', 'connections: { a: { connector: shop, limits: { perSecond: 5 } } }', /1:48 .*makes no requests/],
+    ['limits that are none', 'connections: { a: { connector: shop, limits: { concurrency: 0 } } }', /1:61 .*'concurrency' must be/],
+    [
+      'a breaker that is misspelt',
+      'connections: { a: { connector: shop, limits: { breaker: { onOpen: stop } } } }',
+      /1:67 .*'onOpen' must be.*wait.*skip.*fail/,
+    ],
+    ['a heartbeat of a connector without one', 'connections: { a: { connector: shop, heartbeat: 10s } }', /unknown key 'heartbeat'/],
     [
       'a field for a method without one',
       `${HEAD}    streams: [{ from: a, changes: { by: xmin, field: x } }]`,

@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert';
 import { expect } from 'vitest';
 import type { Cursor, FetchRequest, Lane, MappedBatch, Source } from '../../src/sdk.ts';
 import { OP, cellRecords, isTrueupError } from '../../src/sdk.ts';
-import type { Check } from '../../src/testing/index.ts';
+import type { Check, OpenFixture } from '../../src/testing/index.ts';
 
 /*
  * A check is worth what it notices: the tests beside this plant one fault at a time in an implementation that passes, and expect the check to fail.
@@ -12,15 +12,15 @@ import type { Check } from '../../src/testing/index.ts';
 export async function expectNotice<Fixture extends { close(): Promise<void> }>(
   checks: readonly Check<Fixture>[],
   name: string,
-  open: () => Fixture,
+  open: OpenFixture<Fixture>,
   plant: (fixture: Fixture) => Fixture,
 ): Promise<void> {
   const check = checks.find((candidate) => candidate.name === name) ?? expect.unreachable(`there is no check '${name}'`);
-  const healthy = open();
+  const healthy = await open();
   expect(check.skip?.(healthy) ?? null).toBeNull();
   await check.run(healthy);
   await healthy.close();
-  const planted = plant(open());
+  const planted = plant(await open());
   await expect(check.run(planted)).rejects.toSatisfy((error) => error instanceof AssertionError || isTrueupError(error));
   await planted.close();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Source } from '../../src/sdk.ts';
+import type { Row, Source } from '../../src/sdk.ts';
 import { OP, cellRecords } from '../../src/sdk.ts';
 import { sourceChecks } from '../../src/testing/index.ts';
 import type { SourceFixture } from '../../src/testing/index.ts';
@@ -107,4 +107,59 @@ describe('the source suite notices', () => {
     ...source,
     fetchBy: (stream, _fields, _values, signal) => source.fetchBy?.(stream, [], [[]], signal) ?? expect.unreachable(),
   }));
+
+  const scanning = 'scans every record once, as it is now, and nothing else';
+  const onScan = (source: Source, change: (rows: readonly Row[]) => readonly Row[]): Source => ({
+    ...source,
+    async *scan(stream, signal) {
+      for await (const batch of source.scan?.(stream, signal) ?? [])
+        yield { ...batch, records: cellRecords({ rows: change(batch.records.rows()), bytes: batch.records.bytes }) };
+    },
+  });
+  faulty(scanning, 'a record that a scan leaves out', (source) => onScan(source, (rows) => rows.slice(1)));
+  faulty(scanning, 'a record that a scan gives twice', (source) => onScan(source, (rows) => [...rows, ...rows.slice(0, 1)]));
+  faulty('scans records over maxRecordBytes as rejects, by their key', 'a large record that a scan drops', (source) => ({
+    ...source,
+    async *scan(stream, signal) {
+      for await (const { rejected: _, ...batch } of source.scan?.(stream, signal) ?? []) yield batch;
+    },
+  }));
+
+  type Asked = Parameters<NonNullable<Source['undelivered']>>[0];
+  const onAsked = (source: Source, change: (asked: Asked) => Asked): Source => ({
+    ...source,
+    undelivered: async (asked, signal) => (await source.undelivered?.(change(asked), signal)) ?? [],
+  });
+  const drained = 'says that nothing is to come of what was drained, and that what changed since is';
+  faulty(drained, 'everything said to be to come', (source) => onAsked(source, (asked) => ({ ...asked, after: null })));
+  faulty(drained, 'nothing said to be to come', (source) => ({
+    ...source,
+    undelivered: async ({ keys }) => keys.map(() => false),
+  }));
+  faulty(
+    'says of what was committed late, below a position that was passed already, that it is to come',
+    'a late commit that is overlooked',
+    (source) => onAsked(source, forgetsVersion),
+    'cursor',
+  );
+  const cutOff = 'says inside of a drain that was cut off what the rest of it would deliver';
+  const beyondAll = { head: ['999', '999'], seen: Number.MAX_SAFE_INTEGER };
+  faulty(
+    cutOff,
+    'the rest of a drain that is overlooked',
+    (source) => onAsked(source, (asked) => ({ ...asked, after: beyondAll })),
+    'cursor',
+  );
+  faulty(
+    'says from the beginning that everything is to come, and nothing of what is not there',
+    'records that are not there',
+    (source) => ({
+      ...source,
+      undelivered: async ({ keys }) => keys.map(() => true),
+    }),
+  );
+
+  function forgetsVersion(asked: Asked): Asked {
+    return asked.after === null ? asked : { ...asked, after: { ...(asked.after as { head: string[] }), seen: Number.MAX_SAFE_INTEGER } };
+  }
 });

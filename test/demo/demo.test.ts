@@ -24,7 +24,7 @@ describe.skipIf(!hasBinaries || process.platform !== 'linux')('demo', { timeout:
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('shows a first load with kill -9, late commits and a dead letter, and proves both sides equal', async () => {
+  it('shows a first load with kill -9, late commits, a dead letter and a repair, and proves both sides equal', async () => {
     const { code, stdout, stderr } = await runTrueup(['demo', '--keep', '--json'], { cwd: folder });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const report = JSON.parse(stdout) as DemoReport & { command: string };
@@ -40,6 +40,9 @@ describe.skipIf(!hasBinaries || process.platform !== 'linux')('demo', { timeout:
     expect(lateCommit.rows).toBeGreaterThanOrEqual(500);
     expect(incremental.updated).toBe(incremental.transactions * 3);
     expect(deadLetter).toMatchObject({ key: '4711', code: 'E_RECORD_VALUE', exitCode: 3, lettersAfterMending: 0 });
+    expect(report.proof).toMatchObject({ damaged: 6, found: { missing: 2, extra: 1, different: 3 }, repaired: 6, writtenByRepair: 6 });
+    expect(report.proof.why).toMatchObject({ key: '2002', verdict: 'different', field: 'total' });
+    expect(report.deletes).toMatchObject({ rows: 5_000, deleted: 500, left: 4_500 });
     expect(report.comparison.map(({ table, rows, equal }) => ({ table, rows, equal }))).toEqual([
       { table: 'customers', rows: { shop: 20_000, archive: 20_000 }, equal: true },
       { table: 'orders', rows: { shop: filled.orders + incremental.inserted, archive: filled.orders + incremental.inserted }, equal: true },
@@ -51,7 +54,7 @@ describe.skipIf(!hasBinaries || process.platform !== 'linux')('demo', { timeout:
     const serve = spawnTrueup(['demo', '--serve'], { cwd: folder });
     await serve.waitForOutput(/Ctrl-C stops both servers/, 60_000);
     const run = await runTrueup(['run', '--json'], { cwd: join(folder, 'trueup-demo') });
-    expect(JSON.parse(run.stdout)).toMatchObject({ status: 'succeeded', jobs: [{ job: 'shop-to-archive', epoch: 7 }] });
+    expect(JSON.parse(run.stdout)).toMatchObject({ status: 'succeeded', jobs: [{ job: 'shop-to-archive', epoch: 8 }] });
     serve.kill('SIGINT');
     expect(await serve.waitForExit(60_000)).toMatchObject({ code: 0, stdout: expect.stringMatching(/both servers stopped\n$/) as string });
     expect(await processesIn(folder)).toEqual([]);

@@ -25,6 +25,17 @@ describe('the example connector of the docs', () => {
     ]);
   });
 
+  it('promises what its API keeps, and says what it takes for granted', async () => {
+    const source = openTracker(await startedTracker());
+    const { streams } = await source.plan([STREAM], NEVER);
+    expect(streams[0]?.guarantee).toEqual({
+      lateCommits: 'delivered',
+      deletes: 'delivered',
+      assumes: ['the tracker lists changes in the order in which they were committed'],
+    });
+    await source.close();
+  });
+
   it('delivers an issue that cannot be read as a reject with its key, which names the field', async () => {
     const server = await startedTracker();
     server.write({ id: 1, deleted: false, points: 'many' }, { id: 2, deleted: false, title: 'fine' });

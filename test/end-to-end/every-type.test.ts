@@ -1,89 +1,17 @@
 import { expect, it } from 'vitest';
 import { describeWithPostgres } from '../servers/postgres.ts';
 import type { TestDatabase } from '../servers/postgres.ts';
+import { TYPE_DEFINITIONS, TYPE_VALUES } from '../servers/postgres-values.ts';
 import { openScenario, ranOf } from './scenario.ts';
 
-/** Column type → SQL expressions of the values that must arrive to the last digit. Each stands in a row of its own; the other columns are NULL. */
-const TYPES: Readonly<Record<string, readonly string[]>> = {
-  bool: ['true', 'false'],
-  int2: [`'-32768'`, '32767'],
-  int4: [`'-2147483648'`, '2147483647'],
-  int8: [`'-9223372036854775808'`, '9223372036854775807', '9007199254740993'],
-  numeric: [`'NaN'`, `'-Infinity'`, `'1.000'`, `repeat('9', 1000)::numeric + 0.${'0'.repeat(200)}7`, '1e-400', `'-0.00'`],
-  'numeric(7,-2)': ['12300'],
-  real: [`'NaN'`, `'-Infinity'`, `'-0'`, `'1e-45'`, `'0.1'`],
-  float8: [`'NaN'`, `'Infinity'`, `'-0'`, `'5e-324'`, '0.1::float8 + 0.2::float8', `'-1.7976931348623157e308'`],
-  text: [
-    `''`,
-    String.raw`E'\\N'`,
-    String.raw`E'\\.'`,
-    String.raw`E'tab\tline\nreturn\rslash\\quote\'"'`,
-    `'NULL'`,
-    `'Ünïcødé 日本語 👩‍👩‍👧 e' || U&'\\0301' || U&'\\FEFF\\202E\\2028'`,
-    `(select string_agg(chr(n), '') from generate_series(1, 159) as n)`,
-    `repeat('ab' || chr(9), 200000)`,
-  ],
-  'varchar(4)': [`'日本👩x'`, `'a   '`],
-  'char(6)': [`'ab'`, `''`],
-  '"char"': [`'x'`],
-  citext: [`'MiXed'`],
-  bytea: [String.raw`'\x'`, `decode('000a0d5c09ff', 'hex')`, `decode(repeat('00ff', 50000), 'hex')`],
-  uuid: [`'A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11'`],
-  date: [`'infinity'`, `'-infinity'`, `'4713-01-01 BC'`, `'5874897-12-31'`, `'2024-02-29'`],
-  timestamp: [`'infinity'`, `'4713-01-01 00:00:00 BC'`, `'294276-12-31 23:59:59.999999'`, `'2026-03-08 02:30:00.000001'`],
-  timestamptz: [`'-infinity'`, `'4714-11-24 00:00:00+00 BC'`, `'294276-12-31 23:59:59.999999+00'`, `'1969-12-31 23:59:59.999999+00'`],
-  'timestamptz(2)': [`'2026-11-24 10:00:00.99+05:45'`],
-  time: [`'24:00:00'`, `'23:59:59.999999'`],
-  timetz: [`'24:00:00-15:59'`, `'00:00:00.000001+05:30'`],
-  interval: [`'1 year -2 mons 3 days -04:05:06.789001'`, `'24 hours'`, `'1 day'`, `'infinity'`, `'0'`],
-  json: [`'{"a": 1,  "b": [ ], "a": 2}'`, `'12345678901234567890.1234567890'`, String.raw`'"\u0000 \ud83d"'`, `'null'`],
-  jsonb: [`'{"a": 12345678901234567890.12345678901234567890}'`, `'1e2000'`, String.raw`'"\" \\ \u001f 👩"'`, `'null'`],
-  jsonpath: [`'$.a[*] ? (@.b > 1)'`],
-  xml: [`'<?xml version="1.0"?><a b="c">&lt;é</a>'`, `'a<b/>'`],
-  'bit(5)': [`B'10101'`],
-  varbit: [`B''`, `B'1011'`],
-  inet: [`'10.1.2.3/8'`, `'::ffff:1.2.3.4'`],
-  cidr: [`'2001:db8::/32'`],
-  macaddr: [`'08:00:2b:01:02:03'`],
-  macaddr8: [`'08:00:2b:01:02:03:04:05'`],
-  money: [`'-12345.67'`],
-  tsvector: [`$$'a':1A,3 'it''s':2B$$`],
-  tsquery: [`$$'a' <2> 'b':*A | !'c'$$`],
-  point: [`'(-0,1e-300)'`],
-  polygon: [`'((0,0),(1,1),(2,0.1))'`],
-  circle: [`'<(1,2),0.5>'`],
-  pg_lsn: [`'16/B374D848'`],
-  xid8: [`'18446744073709551615'`],
-  hstore: [String.raw`'"a b"=>"c\"d", e=>NULL'`],
-  ltree: [`'top.a_1.b'`],
-  int4range: [`'empty'`, `'(,5]'`],
-  numrange: [`'[1.10,2.0)'`],
-  tstzrange: [`'(-infinity,"2026-01-01 00:00:00.123456+00"]'`],
-  datemultirange: [`'{[2026-01-01,2026-02-01),[2026-03-01,infinity)}'`],
-  'text[]': [String.raw`'{NULL,"NULL","a,b","{}","q\"\\",""}'`, `array[E'line\nbreak\ttab', '\\N']`, `'{}'`, `'{{a,b},{c,NULL}}'`],
-  'int4[]': [`'[-2:0]={7,NULL,9}'`, `'{{{1},{2}}}'`],
-  'numeric[]': [`'{1.10,12345678901234567890.12345678901234567890,NaN}'`],
-  'bytea[]': [String.raw`array['\x00'::bytea, '\x5c']`],
-  'json[]': [String.raw`array['{"a":  1}'::json]`],
-  'tstzrange[]': [`array[tstzrange('2026-01-01 00:00+00', null)]`],
-  'odd."Mood, x"': [`'it''s'`, `'"q"'`, String.raw`E'back\\slash'`],
-  'odd."Mood, x"[]': [`array['it''s', '"q"']::odd."Mood, x"[]`],
-  'odd.percent': ['99.5'],
-  'odd."Pair"': [`row(1.50, E'a,"b"\\n')`, `row(null, '')`, `row(null, null)`],
-  'odd."Pair"[]': [`array[row(1.0, 'x,y')::odd."Pair", null]`],
-};
-const COLUMNS = Object.keys(TYPES).map((type, index) => ({ name: `c${index}`, type }));
-
-/** Extensions, schema, enum, domain and composite are made in the target by the first run. */
-const DEFINE = `create extension hstore; create extension ltree; create extension citext; create schema odd; create type odd."Mood, x" as enum ('it''s', '"q"', E'back\\\\slash');
-  create domain odd.percent as numeric(5,2) check (value between 0 and 100); create type odd."Pair" as (n numeric, "the text" text);`;
+const COLUMNS = Object.keys(TYPE_VALUES).map((type, index) => ({ name: `c${index}`, type }));
 
 async function createEverything(source: TestDatabase): Promise<number> {
-  await source.query(`${DEFINE} set timezone to 'Asia/Kathmandu'; set datestyle to 'German';
+  await source.query(`${TYPE_DEFINITIONS} set timezone to 'Asia/Kathmandu'; set datestyle to 'German';
     create table public.everything (id int primary key, ${COLUMNS.map(({ name, type }) => `${name} ${type}`).join(', ')})`);
   let id = 0;
   const rows = COLUMNS.flatMap(({ name, type }) =>
-    (TYPES[type] ?? []).map((value) => `insert into public.everything (id, ${name}) values (${(id += 1)}, ${value})`),
+    (TYPE_VALUES[type] ?? []).map((value) => `insert into public.everything (id, ${name}) values (${(id += 1)}, ${value})`),
   );
   await source.query(rows.join(';\n'));
   await source.query(`create table public.made (
@@ -208,5 +136,5 @@ describeWithPostgres('every type of Postgres, through the command', () => {
 
 /** The column of a type, as the table names it. */
 function column(type: string): string {
-  return `c${Object.keys(TYPES).indexOf(type)}`;
+  return `c${Object.keys(TYPE_VALUES).indexOf(type)}`;
 }

@@ -6,6 +6,8 @@ import { expectEqualTables, openScenario, seedOrders, ORDERS_JOB } from './scena
 
 const onLinux = process.platform === 'linux';
 const TIMEOUT_MS = 120_000;
+/** A file of CSV into PostgreSQL (bytes). */
+const FILE_LIMIT = 150 * 1024 * 1024;
 
 /** Loads one table with the settings that nobody changed: its rows arrive as they were, in bounded memory. */
 async function expectBounded(
@@ -60,6 +62,21 @@ describeWithPostgres('memory is bounded by bytes', () => {
       },
       15_000,
     );
+  });
+
+  it.runIf(onLinux)('with a file of any size, far below the limit of others', { timeout: TIMEOUT_MS }, async () => {
+    const scenario = await openScenario();
+    const line = (id: number): string =>
+      `${id},"customer ""${id % 997}""",${id}.25,,some more text that makes it a line of a usual length for a file\n`;
+    const rows = 400_000;
+    const text = Array.from({ length: rows / 1000 }, (_, part) =>
+      Array.from({ length: 1000 }, (_each, at) => line(part * 1000 + at)).join(''),
+    );
+    await scenario.write('in.csv', `id,customer,total,note,text\n${text.join('')}`);
+    const copy = scenario.start(['copy', './in.csv', scenario.target.url, '--key', 'id', '--json']);
+    const { ran, peakBytes } = await peakMemory(copy, TIMEOUT_MS);
+    expect(ran.stream('in.csv').upserted).toBe(rows);
+    expect(peakBytes).toBeLessThan(FILE_LIMIT);
   });
 
   it.runIf(onLinux)('with 200,000 rows in parallel parts', { timeout: TIMEOUT_MS }, async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import type { TrueupProcess } from '../processes.ts';
+import type { Exit, TrueupProcess } from '../processes.ts';
 import { ranOf } from './scenario.ts';
 import type { Ran } from './scenario.ts';
 
@@ -9,6 +9,12 @@ export const MEMORY_LIMIT = 256 * 1024 * 1024;
 
 /** Waits for the end of a run and tells the most memory that it held (bytes), as the kernel counted it. */
 export async function peakMemory(running: TrueupProcess, timeoutMs: number): Promise<{ readonly ran: Ran; readonly peakBytes: number }> {
+  const { exit, peakBytes } = await exitAndPeak(running, timeoutMs);
+  return { ran: ranOf(exit), peakBytes };
+}
+
+/** The same for any command. */
+export async function exitAndPeak(running: TrueupProcess, timeoutMs: number): Promise<{ readonly exit: Exit; readonly peakBytes: number }> {
   let peakBytes = 0;
   const look = setInterval(() => {
     try {
@@ -19,9 +25,9 @@ export async function peakMemory(running: TrueupProcess, timeoutMs: number): Pro
     }
   }, 20);
   try {
-    const ran = ranOf(await running.waitForExit(timeoutMs));
+    const exit = await running.waitForExit(timeoutMs);
     expect(peakBytes).toBeGreaterThan(0);
-    return { ran, peakBytes };
+    return { exit, peakBytes };
   } finally {
     clearInterval(look);
   }

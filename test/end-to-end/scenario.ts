@@ -17,6 +17,8 @@ export interface Scenario {
   /** Replaces the part below `jobs:` of the config; connections are `shop` (source) and `copy` (target). */
   jobs(yaml: string, extra?: string): Promise<void>;
   trueup(...args: readonly string[]): Promise<Exit>;
+  /** `trueup …` with this text on its standard input. */
+  pipe(input: string, ...args: readonly string[]): Promise<Exit>;
   start(args: readonly string[], options?: TrueupOptions): TrueupProcess;
   /** `trueup run --json` and its report, whose sums are checked. */
   run(...args: readonly string[]): Promise<Ran>;
@@ -66,6 +68,7 @@ export async function openScenario(options: ScenarioOptions = {}): Promise<Scena
     write,
     start,
     trueup,
+    pipe: (input, ...args) => runTrueup(args, { cwd: dir, env, input }),
     jobs: (yaml, extra = '') =>
       write(
         'trueup.yaml',

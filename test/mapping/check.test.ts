@@ -72,8 +72,12 @@ describe('the form of a mapping', () => {
       "m.yaml:1:14 [E_MAPPING_INVALID] 'otherFields' must be one of drop, keep, error, { … }, not 'kepe'. Did you mean 'keep'?",
     ],
     ['drop: notes', "m.yaml:1:7 [E_MAPPING_INVALID] 'drop' must be a list, not text"],
-    ['embed: { items: { from: x } }', "m.yaml:1:1 [E_MAPPING_INVALID] 'embed' is not available for this target yet"],
-    ['unwind: { x: 1 }', "m.yaml:1:1 [E_MAPPING_INVALID] 'unwind' is not available for this target yet"],
+    ['embed: { items: { from: x } }', "m.yaml:1:17 [E_MAPPING_INVALID] 'on' is missing: which field of theirs equals which of the parent"],
+    ['embed: { items: { from: x, on: { a: id }, feilds: { a: a } } }', "'feilds' is not a key of an embed. Known: from, on,"],
+    ['embed: { items: { from: x, on: { a: id }, fields: { a: { form: a } } } }', "m.yaml:1:56 [E_MAPPING_INVALID] field 'a' must be"],
+    ['embed: { items: { from: x, on: { a: id }, orderBy: [{ a: down }] } }', '[E_MAPPING_INVALID]'],
+    ['embed: { items: x }', "m.yaml:1:17 [E_MAPPING_INVALID] 'items' must say where its records come from"],
+    ['unwind: { x: 1 }', "m.yaml:1:14 [E_MAPPING_INVALID] 'x' must be { path: …, fields: … }, not a number"],
     ['- a', 'm.yaml:1:1 [E_MAPPING_INVALID] a mapping must be keys and values, not a list'],
     ['where: ""', "m.yaml:1:8 [E_MAPPING_INVALID] 'where' must not be empty"],
     ['where: 5', "m.yaml:1:8 [E_MAPPING_INVALID] 'where' must be text, not a number"],
@@ -262,7 +266,7 @@ describe('the key of the target', () => {
 
 describe('the schema of a mapping', () => {
   it('becomes JSON Schema, every key described', () => {
-    const schema = z.toJSONSchema(mappingSchema, { io: 'input', target: 'draft-7' }) as {
+    const schema = z.toJSONSchema(mappingSchema(), { io: 'input', target: 'draft-7' }) as {
       properties: Record<string, { description?: string }>;
       required?: string[];
     };

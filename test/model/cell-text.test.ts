@@ -164,6 +164,18 @@ describe('the text of a type', () => {
     );
   });
 
+  it('keeps any name that a field may have', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.string(), fc.constantFrom('', 'a:b', ' a', '>', '"', '"a": int32', ':')), { maxLength: 4 }),
+        (names) => {
+          const back = parseType(typeText({ struct: names.map((name) => ({ name, type: 'int32', nullable: true })) }));
+          expect(back).toEqual({ struct: names.map((name) => ({ name, type: 'int32', nullable: true })) });
+        },
+      ),
+    );
+  });
+
   it.each([
     '',
     'int',
@@ -174,7 +186,7 @@ describe('the text of a type', () => {
     'struct<a>',
     'struct<a: int32',
     'int64 x',
-    `${'list<'.repeat(100)}int32${'>'.repeat(100)}`,
+    `${'list<'.repeat(1000)}int32${'>'.repeat(1000)}`,
   ])('refuses %j', (text) => {
     expect(parseType(text)).toBeNull();
   });

@@ -136,6 +136,15 @@ describe('a source made of pages', () => {
     expect(await plan({ where: { a: 1 } })).toEqual(['E_CHANGES_UNSUPPORTED']);
   });
 
+  it('promises the least, unless it is told what its cursors keep', async () => {
+    const page = async (): Promise<Page> => ({ rows: [], more: false, cursor: 0 });
+    const promised = async (source: Source): Promise<unknown> => (await source.plan([STREAM], NEVER)).streams[0]?.guarantee;
+    expect(await promised(pagesOf(page))).toMatchObject({ lateCommits: 'lost', deletes: 'never' });
+    const guarantee = { lateCommits: 'within-lookback', assumes: ['nothing is later than 5 minutes'] } as const;
+    const told = { streams: { issues: { key: ['id'], fields: { id: 'int64', title: 'text' }, guarantee } } } as const;
+    expect(await promised(pagesOf(page, told))).toEqual({ deletes: 'never', ...guarantee });
+  });
+
   it('asks nothing at all when it was aborted before', async () => {
     let calls = 0;
     const source = pagesOf(async () => ({ rows: [], more: false, cursor: (calls += 1) }));

@@ -13,6 +13,7 @@ import type { JobContext } from '../../src/pipeline/job-context.ts';
 import type { JobReport } from '../../src/pipeline/report.ts';
 import type { ResumeOptions } from '../../src/pipeline/resume.ts';
 import { runJob } from '../../src/pipeline/run-job.ts';
+import { nextFireTime } from '../../src/scheduler/fire-time.ts';
 import { isAlive, thisProcess } from '../../src/state/process-identity.ts';
 import { openMemoryState } from '../../src/state/sqlite-state.ts';
 import { expectSums } from '../end-to-end/scenario.ts';
@@ -32,6 +33,8 @@ export interface MemoryJob {
   readonly target: MemoryDatabase;
   readonly state: StateStore;
   readonly events: RunEvent[];
+  /** What the job runs with, for what does something else with it. */
+  context(): JobContext;
   /** Runs the job once; the sums of every stream are checked. */
   run(options?: RunMemoryOptions): Promise<JobReport>;
 }
@@ -44,45 +47,56 @@ export interface RunMemoryOptions {
   readonly abort?: AbortSignal;
 }
 
+/** Read anew by every run, so that a test may change them in between. */
 export interface MemoryJobOptions {
   readonly job?: Partial<Job>;
   readonly streams?: readonly (Partial<StreamEntry> & { readonly from: string })[];
   /** Puts something between the pipeline and the connector: a fault, a count. */
   wrapSource?(source: Source): Source;
   wrapTarget?(target: Target): Target;
+  enterFeed?(): Promise<() => void>;
+  onEvent?(event: RunEvent): void;
 }
 
 export function openMemoryJob(options: MemoryJobOptions = {}): MemoryJob {
   const names = { source: `source-${randomUUID()}`, target: `target-${randomUUID()}` };
   onTestFinished(() => Object.values(names).forEach(dropMemoryDatabase));
-  const context = { connection: 'test', baseDir: '/', log: SILENT };
+  const opened = { connection: 'test', baseDir: '/', log: SILENT };
   const state = openMemoryState();
   const events: RunEvent[] = [];
-  const job = jobOf(options);
+  const context = (): JobContext => {
+    const source = memory.openSource!({ database: names.source }, opened);
+    const target = memory.openTarget!({ database: names.target }, opened);
+    return {
+      job: jobOf(options),
+      source: options.wrapSource?.(source) ?? source,
+      target: options.wrapTarget?.(target) ?? target,
+      cursorVersion: memory.cursorVersion,
+      state,
+      enterFeed: options.enterFeed ?? (() => Promise.resolve(() => {})),
+      expand: expandStreams,
+      secrets: (text) => text,
+      process: thisProcess(),
+      isAlive,
+      budget: createByteBudget(64 * 1024 * 1024),
+      log: SILENT,
+      onEvent: (event) => {
+        events.push(event);
+        options.onEvent?.(event);
+      },
+      nextFireTime,
+      now: Date.now,
+      random: () => 0,
+    };
+  };
   return {
     source: memoryDatabase(names.source),
     target: memoryDatabase(names.target),
     state,
     events,
+    context,
     async run(run = {}) {
-      const source = memory.openSource!({ database: names.source }, context);
-      const target = memory.openTarget!({ database: names.target }, context);
-      const jobContext: JobContext = {
-        job,
-        source: options.wrapSource?.(source) ?? source,
-        target: options.wrapTarget?.(target) ?? target,
-        cursorVersion: memory.cursorVersion,
-        state,
-        expand: expandStreams,
-        secrets: (text) => text,
-        process: thisProcess(),
-        isAlive,
-        budget: createByteBudget(64 * 1024 * 1024),
-        log: SILENT,
-        onEvent: (event) => void events.push(event),
-        now: Date.now,
-        random: () => 0,
-      };
+      const jobContext = context();
       const never = new AbortController().signal;
       const report = await runJob(jobContext, {
         run: randomUUID(),

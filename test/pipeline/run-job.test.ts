@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../src/model/cell.ts';
+import { OP } from '../../src/model/change.ts';
+import type { CheckpointStore } from '../../src/model/checkpoint.ts';
+import type { Target } from '../../src/model/contracts.ts';
 import { TrueupError } from '../../src/errors.ts';
 import type { MemoryDatabase } from '../../connectors/memory/index.ts';
+import { ShapeChanged } from '../../src/pipeline/feed-run.ts';
+import type { Group, JobRun } from '../../src/pipeline/job-run.ts';
+import { withFeed } from '../../src/pipeline/run-feed.ts';
+import { runJob } from '../../src/pipeline/run-job.ts';
 import { ITEMS, openMemoryJob, withLane } from './memory-job.ts';
 
 function put(database: MemoryDatabase, rows: readonly Row[], collection = 'items'): void {
@@ -181,6 +188,32 @@ describe('a run', () => {
     expectSame(job, 'children');
   });
 
+  it('is stopped, not failed, when it is asked to stop as the fields of a stream change', async () => {
+    const job = openMemoryJob();
+    job.source.define('items', ITEMS);
+    await job.run();
+    const stop = new AbortController();
+    const reason = new TrueupError('E_STOPPED', 'enough');
+    const thrown: unknown[] = [];
+    const work = async (run: JobRun, groups: readonly Group[]): Promise<void> => {
+      for (const { feed, streams } of groups)
+        await withFeed(run, { feed, streams, following: false, signals: run.signals }, async () => {
+          stop.abort(reason);
+          throw new ShapeChanged('items');
+        }).catch((error: unknown) => thrown.push(error));
+    };
+    const signals = { stop: stop.signal, abort: new AbortController().signal };
+    await runJob(job.context(), {
+      run: 'r',
+      signals,
+      streams: [],
+      follow: false,
+      resume: { full: false, onChange: 'stop', backfill: null },
+      work,
+    });
+    expect(thrown).toEqual([reason]);
+  });
+
   it('follows until it is asked to stop, and ends at a checkpoint', async () => {
     const job = openMemoryJob();
     job.source.define('items', ITEMS);
@@ -216,6 +249,34 @@ describe('a run', () => {
     expectSame(job);
   });
 
+  it('reads the whole record where the target takes no patch, and stops where it cannot be emptied', async () => {
+    const patched: number[] = [];
+    const job = openMemoryJob({
+      streams: [{ from: 'items', changes: { by: 'log' } }],
+      wrapTarget: (target) => ({
+        ...withLane(target, (lane) => ({
+          ...lane,
+          bulkUpsert: (batch, signal) => {
+            patched.push(...(batch.ops ?? []).filter((op) => op === OP.patch || op === OP.truncate));
+            return lane.bulkUpsert(batch, signal);
+          },
+        })),
+        ops: new Set(['upsert', 'delete'] as const),
+      }),
+    });
+    job.source.define('items', ITEMS);
+    put(job.source, items(0, 10));
+    await job.run();
+    job.source.write((transaction) => transaction.patch('items', [4, 'patched', undefined]));
+    expect((await job.run()).streams[0]).toMatchObject({ read: 1, upserted: 1 });
+    expectSame(job);
+    job.source.write((transaction) => transaction.truncate('items'));
+    const emptied = await job.run();
+    expect(emptied.streams[0]?.error).toMatchObject({ code: 'E_CHANGES_UNSUPPORTED', message: expect.stringContaining('truncate') });
+    expect(emptied.streams[0]).toMatchObject({ status: 'failed', upserted: 0, deleted: 0 });
+    expect(patched).toEqual([]);
+  });
+
   it('refuses another source under the same name, and a changed plan', async () => {
     const job = openMemoryJob();
     job.source.define('items', ITEMS);
@@ -230,6 +291,32 @@ describe('a run', () => {
       job.target.control.checkpoints.set(id, { ...checkpoint, sourceIdentity: 'other' });
     expect(await job.run()).toMatchObject({ exitCode: 5 });
     expect(await job.run({ resume: { full: true } })).toMatchObject({ exitCode: 0 });
+  });
+
+  it('is refused where checkpoints cannot be kept as the job asks', async () => {
+    const beside = (target: Target): Target => ({ ...target, checkpoints: { ...(target.checkpoints as CheckpointStore), atomic: false } });
+    const job = openMemoryJob({ job: { checkpoints: 'atomic' }, wrapTarget: beside });
+    job.source.define('items', ITEMS);
+    put(job.source, items(0, 10));
+    expect(await job.run()).toMatchObject({ exitCode: 5, error: { code: 'E_REQUIRE' } });
+    expect(job.target.collections.size).toBe(0);
+  });
+
+  it('keeps checkpoints beside the rows in a target that puts them into the same transaction on request, unless the job asks', async () => {
+    const onRequest = (target: Target): Target => ({
+      ...target,
+      checkpoints: { ...(target.checkpoints as CheckpointStore), atomic: 'on-request' },
+    });
+    for (const [asked, kept] of [
+      [null, 'beside'],
+      ['beside', 'beside'],
+      ['atomic', 'atomic'],
+    ] as const) {
+      const job = openMemoryJob({ job: { checkpoints: asked }, wrapTarget: onRequest });
+      job.source.define('items', ITEMS);
+      put(job.source, items(0, 10));
+      expect(await job.run()).toMatchObject({ status: 'succeeded', checkpoints: kept });
+    }
   });
 
   it('mends with a backfill what no cursor can see, beside the changes', async () => {

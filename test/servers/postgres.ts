@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, describe, inject } from 'vitest';
-import { EMBEDDED_POSTGRES_MISSING, startEmbeddedPostgres } from '../../src/demo/embedded-postgres.ts';
 import type { EmbeddedPostgres, EmbeddedPostgresOptions } from '../../src/demo/embedded-postgres.ts';
-import { binariesOnPath } from './find-postgres.ts';
+import { launchOwnPostgres } from './own-postgres.ts';
 import { dropDatabase, uniqueName, withClient, withDatabase } from './postgres-admin.ts';
 
 /** A fresh database of the run's server. */
@@ -107,14 +106,7 @@ export async function createRole(tag = 'role', attributes = ''): Promise<TestRol
 
 /** A server for one test alone, to kill, stop or fill. Stopped after the last test of the file. Needs binaries: a url in the environment is not enough. */
 export async function startOwnPostgres(options: EmbeddedPostgresOptions = {}): Promise<EmbeddedPostgres> {
-  const settings = { fsync: 'off', wal_level: 'logical', max_prepared_transactions: 10, ...options.settings };
-  const named = process.env['TRUEUP_TEST_POSTGRES_BIN'];
-  const start = (binDir: string | undefined) => startEmbeddedPostgres({ ...(binDir ? { binDir } : {}), ...options, settings });
-  const server = await start(named).catch((error: NodeJS.ErrnoException) => {
-    const onPath = error.code === EMBEDDED_POSTGRES_MISSING ? binariesOnPath(process.env) : null;
-    if (onPath === null) throw error;
-    return start(onPath);
-  });
+  const server = await launchOwnPostgres(options);
   cleanups.servers.add(() => server.stop());
   return server;
 }

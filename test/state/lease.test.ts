@@ -66,6 +66,21 @@ describe('a lease that is kept', () => {
     expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 
+  it('is renewed on another connection when the first stays silent', async () => {
+    const stop = new AbortController();
+    const onLost = vi.fn<(error: TrueupError) => void>();
+    let calls = 0;
+    const renew = (_owner: unknown, signal: AbortSignal): Promise<void> => {
+      calls += 1;
+      if (calls === 4) stop.abort();
+      if (calls !== 1) return Promise.resolve();
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    };
+    await keepLease({ renew }, ownerOf(), { ttlMs: 600, onLost, signal: stop.signal });
+    expect(calls).toBe(4);
+    expect(onLost).not.toHaveBeenCalled();
+  });
+
   it('asks the store once more after this process stood still for longer than the term', async () => {
     const stop = new AbortController();
     const onLost = vi.fn<(error: TrueupError) => void>();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { RunRecord, StateStore } from '../../src/model/checkpoint.ts';
+import type { RunFilter, RunRecord, StateStore } from '../../src/model/checkpoint.ts';
 import { openMemoryState, openSqliteState } from '../../src/state/sqlite-state.ts';
 import { ELSEWHERE, acquire, checkpointOf } from '../../src/testing/owners.ts';
 
@@ -148,8 +148,11 @@ describe('the history of runs', () => {
     expect(await runsOf(store, {})).toEqual(['b 4', 'a 3', 'a 2', 'b 1', 'a 0']);
     expect(await runsOf(store, { job: 'a' })).toEqual(['a 3', 'a 2', 'a 0']);
     expect(await runsOf(store, { limit: 2 })).toEqual(['b 4', 'a 3']);
-    await store.runs.prune(2, NEVER);
-    expect(await runsOf(store, {})).toEqual(['b 4', 'a 3', 'a 2', 'b 1']);
+    await store.runs.save({ ...runOf('a', 5), command: 'verify' }, NEVER);
+    expect(await runsOf(store, { job: 'a', commands: ['verify'] })).toEqual(['a 5']);
+    expect(await runsOf(store, { commands: ['run', 'backfill'], limit: 1 })).toEqual(['b 4']);
+    await store.runs.prune(3, NEVER);
+    expect(await runsOf(store, {})).toEqual(['a 5', 'b 4', 'a 3', 'a 2', 'b 1']);
   });
 
   it('keeps what a run said at its end in place of what it said at its start', async () => {
@@ -173,7 +176,7 @@ function runOf(job: string, index: number): RunRecord {
   return { run: `run ${index}`, job, command: 'run', startedAt: `2026-11-24T10:00:0${index}.000Z`, status: 'running' };
 }
 
-async function runsOf(store: StateStore, filter: { job?: string; limit?: number }): Promise<string[]> {
+async function runsOf(store: StateStore, filter: RunFilter): Promise<string[]> {
   return (await store.runs.list(filter, NEVER)).map(({ job, run }) => `${job} ${run.slice(4)}`);
 }
 

@@ -1,7 +1,7 @@
-import { openCheckpoints } from '../../../connectors/postgres/checkpoints.ts';
+import { openCheckpoints } from '../../../connectors/postgres/store/checkpoints.ts';
 import { options } from '../../../connectors/postgres/options.ts';
-import { resolveServer } from '../../../connectors/postgres/session.ts';
-import { openState } from '../../../connectors/postgres/state.ts';
+import { resolveServer } from '../../../connectors/postgres/session/session.ts';
+import { openState } from '../../../connectors/postgres/store/state.ts';
 import { checkpointStoreContract } from '../../../src/testing/index.ts';
 import { createDatabase, describeWithPostgres } from '../../servers/postgres.ts';
 import { context } from './target-kit.ts';

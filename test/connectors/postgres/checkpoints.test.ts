@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openCheckpoints } from '../../../connectors/postgres/checkpoints.ts';
+import { openCheckpoints } from '../../../connectors/postgres/store/checkpoints.ts';
 import { options } from '../../../connectors/postgres/options.ts';
-import { resolveServer } from '../../../connectors/postgres/session.ts';
-import { openState } from '../../../connectors/postgres/state.ts';
+import { resolveServer } from '../../../connectors/postgres/session/session.ts';
+import { openState } from '../../../connectors/postgres/store/state.ts';
 import type { Checkpoint, CheckpointStore, Letter, RunRecord } from '../../../src/sdk.ts';
 import { createDatabase, createRole, describeWithPostgres } from '../../servers/postgres.ts';
 import type { TestDatabase } from '../../servers/postgres.ts';
@@ -67,7 +67,7 @@ describeWithPostgres('checkpoints in postgres', () => {
     const results = await Promise.allSettled(stores.map((store) => store.acquire(acquireRequest(), never)));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'E_OWNED' });
-    expect(await database.query('select version from trueup.schema_version')).toEqual([{ version: 1 }]);
+    expect(await database.query('select version from trueup.schema_version')).toEqual([{ version: 1 }, { version: 2 }, { version: 3 }]);
   });
 
   it('refuses tables that a newer trueup has made', async () => {
@@ -246,7 +246,10 @@ describeWithPostgres('checkpoints in postgres', () => {
     await runs.save(done, never);
     expect((await runs.list({}, never)).map(({ run }) => run)).toEqual(['4', '2', '1', '3']);
     expect(await runs.list({ job: 'a', limit: 1 }, never)).toEqual([done]);
+    await runs.save({ ...runOf('5', 'b', 5), command: 'verify' }, never);
+    expect((await runs.list({ commands: ['verify'] }, never)).map(({ run }) => run)).toEqual(['5']);
+    expect((await runs.list({ job: 'b', commands: ['run'], limit: 1 }, never)).map(({ run }) => run)).toEqual(['3']);
     await runs.prune(2, never);
-    expect((await runs.list({}, never)).map(({ run }) => run)).toEqual(['4', '2', '3']);
+    expect((await runs.list({}, never)).map(({ run }) => run)).toEqual(['5', '4', '2', '3']);
   });
 });

@@ -1,4 +1,6 @@
 import { describe } from 'vitest';
+import { BINARY_FORM } from '../../../connectors/postgres/copy/binary.ts';
+import { TEXT_FORM } from '../../../connectors/postgres/copy/text.ts';
 import { sourceContract } from '../../../src/testing/index.ts';
 import { describeWithPostgres } from '../../servers/postgres.ts';
 import { sourceFixture } from './source-kit.ts';
@@ -20,6 +22,15 @@ describeWithPostgres('connectors: postgres as a source of more than plain tables
         ],
       }),
     ));
+
+  describe('from a table, as COPY sends it', () =>
+    sourceContract(async () => ({ ...(await sourceFixture({ ref: {}, setup: [TABLE, INDEX] })), form: TEXT_FORM })));
+
+  describe('from a table, as binary COPY', () =>
+    sourceContract(async () => ({
+      ...(await sourceFixture({ ref: {}, setup: [TABLE.replace(/, tags text\[\] default '[^']*'/, ''), INDEX] })),
+      form: BINARY_FORM,
+    })));
 
   describe('from a view', () =>
     sourceContract(() =>

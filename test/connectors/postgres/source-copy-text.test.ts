@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lastLineTail, lineCollector, lineTexts } from '../../../connectors/postgres/copy-lines.ts';
-import type { LineLimits, Lines, OversizedLine } from '../../../connectors/postgres/copy-lines.ts';
-import { lastCells, splitLine } from '../../../connectors/postgres/copy-text.ts';
+import { lastLineTail, lineCollector, lineTexts } from '../../../connectors/postgres/copy/lines.ts';
+import type { LineLimits, Lines, OversizedLine } from '../../../connectors/postgres/copy/lines.ts';
+import { lastCells, splitLine } from '../../../connectors/postgres/copy/text.ts';
 
 const ESCAPED: Readonly<Record<string, string>> = {
   '\\': '\\\\',

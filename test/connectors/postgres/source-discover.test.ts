@@ -89,14 +89,14 @@ describeWithPostgres('connectors: postgres, discover and plan', () => {
     ]);
   });
 
-  it('offers a change column that is certain first, else xmin, and for views only what is named like one', async () => {
+  it('offers a change column that is certain first, else xmin, for views only what is named like one, and to compare everything last', async () => {
     const all = await discovered();
     const offers = (name: string) => all.get(name)?.changes.map(({ by, fields }) => [by, ...(fields ?? [])].join(' '));
-    expect(offers('public.customers')).toEqual(['cursor updated_at id', 'xmin', 'sequence id']);
-    expect(offers('public.orders')).toEqual(['xmin', 'cursor created_at']);
-    expect(offers('public.recent')).toEqual(['cursor updated_at']);
-    expect(offers('public.nameless')).toEqual([]);
-    expect(offers('public.totals')).toEqual(['xmin']);
+    expect(offers('public.customers')).toEqual(['cursor updated_at id', 'xmin', 'sequence id', 'log', 'snapshot']);
+    expect(offers('public.orders')).toEqual(['xmin', 'cursor created_at', 'log', 'snapshot']);
+    expect(offers('public.recent')).toEqual(['cursor updated_at', 'snapshot']);
+    expect(offers('public.nameless')).toEqual(['snapshot']);
+    expect(offers('public.totals')).toEqual(['xmin', 'snapshot']);
   });
 
   it('reads names that need quotes', async () => {
@@ -140,7 +140,7 @@ describeWithPostgres('connectors: postgres, discover and plan', () => {
     ['a stream without a key', 'E_STREAM_KEY', streamRef('public.no_key', { key: [], changes: { by: 'xmin' } })],
     ['xmin of a view', 'E_CHANGES_UNSUPPORTED', streamRef('public.recent', { changes: { by: 'xmin' } })],
     ['a cursor without a column', 'E_CHANGES_UNSUPPORTED', streamRef('public.customers', { changes: { by: 'cursor' } })],
-    ['a method that is not offered', 'E_CHANGES_UNSUPPORTED', streamRef('public.customers', { changes: { by: 'log' } })],
+    ['a method that is not offered', 'E_CHANGES_UNSUPPORTED', streamRef('public.customers', { changes: { by: 'push' } })],
     ['a query that is no SQL', 'E_CONFIG_INVALID', streamRef('mine', { query: 'selec 1' })],
     ['a query of a table that is not there', 'E_CONFIG_INVALID', streamRef('mine', { query: 'select * from nowhere' })],
     [
@@ -161,7 +161,7 @@ describeWithPostgres('connectors: postgres, discover and plan', () => {
   it('warns of a missing index with the statement that makes it', async () => {
     const plan = await planned(streamRef('public.orders', { changes: { by: 'cursor', field: 'created_at' } }));
     expect(plan.problems).toMatchObject([
-      { severity: 'warning', statements: ['create index concurrently on "public"."orders" ("created_at", "id")'] },
+      { severity: 'warning', code: 'E_CHANGES_SLOW', statements: ['create index concurrently on "public"."orders" ("created_at", "id")'] },
     ]);
   });
 
@@ -169,7 +169,9 @@ describeWithPostgres('connectors: postgres, discover and plan', () => {
     await database.query(
       `create table odd (id int primary key, updated_at timestamptz); create index on odd (updated_at, id); insert into odd values (1, null), (2, null), (3, 'infinity'), (4, '2099-01-01'), (5, now())`,
     );
-    const messages = (await planned(streamRef('public.odd'))).problems.map((problem) => problem.message);
+    const { problems } = await planned(streamRef('public.odd'));
+    expect(problems.map(({ code }) => code)).toEqual(['E_CHANGES_SLOW', 'E_CHANGES_LIMITED', 'E_CHANGES_LIMITED']);
+    const messages = problems.map((problem) => problem.message);
     expect(messages).toEqual([
       expect.stringMatching(/^2 rows .* have no updated_at/),
       expect.stringMatching(/^1 row .* infinite updated_at/),
@@ -181,7 +183,12 @@ describeWithPostgres('connectors: postgres, discover and plan', () => {
     await database.query(`create sequence ahead cache 50; create table drawn (id bigint primary key default nextval('ahead'), v text)`);
     const ref = streamRef('public.drawn', { changes: { by: 'sequence', field: 'id' } });
     expect((await planned(ref)).problems).toMatchObject([
-      { severity: 'warning', message: expect.stringContaining('CACHE') as string, statements: ['alter sequence "public"."ahead" cache 1'] },
+      {
+        severity: 'warning',
+        code: 'E_CHANGES_SLOW',
+        message: expect.stringContaining('CACHE') as string,
+        statements: ['alter sequence "public"."ahead" cache 1'],
+      },
     ]);
     const [one, two] = [await database.connect(), await database.connect()];
     for (const client of [one, two]) await client.query(`insert into drawn default values`);

@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { postgresFault } from '../../../connectors/postgres/faults.ts';
+import { postgresFault } from '../../../connectors/postgres/session/faults.ts';
 import { options } from '../../../connectors/postgres/options.ts';
-import { openSession, withSession } from '../../../connectors/postgres/session.ts';
+import { openSession, withSession } from '../../../connectors/postgres/session/session.ts';
 import { isTrueupError } from '../../../src/sdk.ts';
 import { createDatabase, createRole, describeWithPostgres, serverUrl } from '../../servers/postgres.ts';
 import { NEVER, testServer } from './source-kit.ts';

@@ -1,13 +1,14 @@
 import { options } from '../../../connectors/postgres/options.ts';
-import { resolveServer } from '../../../connectors/postgres/session.ts';
-import type { Server } from '../../../connectors/postgres/session.ts';
+import { resolveServer } from '../../../connectors/postgres/session/session.ts';
+import type { Server } from '../../../connectors/postgres/session/session.ts';
 import { postgresSource } from '../../../connectors/postgres/source.ts';
-import { decodedCell } from '../../../src/sdk.ts';
 import type { Batch, Cell, ConnectorContext, Cursor, FetchRequest, Source, StreamRef } from '../../../src/sdk.ts';
 import type { SourceFixture, TestRecord } from '../../../src/testing/index.ts';
 import { createDatabase } from '../../servers/postgres.ts';
+import type { TestDatabase } from '../../servers/postgres.ts';
+import { fetchRequest, rowsOf, cursorAfter } from '../source-reads.ts';
 
-export const NEVER = new AbortController().signal;
+export { NEVER, fetchRequest, rowsOf, cursorAfter } from '../source-reads.ts';
 
 export interface Warning {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -43,34 +44,6 @@ export function streamRef(name: string, more: Partial<StreamRef> = {}): StreamRe
   };
 }
 
-export function fetchRequest(source: Source, ref: StreamRef, more: Partial<FetchRequest> = {}): FetchRequest {
-  const [feed] = source.feeds([ref]);
-  if (feed === undefined) throw new Error('a stream without a feed');
-  return {
-    feed,
-    streams: [ref],
-    after: null,
-    forms: new Map(),
-    batchRows: 1000,
-    batchBytes: 8 * 1024 * 1024,
-    until: 'drain',
-    signal: NEVER,
-    ...more,
-  };
-}
-
-/** Rows of batches as objects of carriers. */
-export function rowsOf(batches: readonly Batch[]): Record<string, Cell>[] {
-  return batches.flatMap(({ records, shape }) =>
-    records.rows().map((row) => Object.fromEntries(shape.fields.map((field, index) => [field.name, decodedCell(records, row, index)]))),
-  );
-}
-
-export function cursorAfter(batches: readonly Batch[], before: Cursor | null = null): Cursor | null {
-  const last = batches.findLast((batch) => batch.cursor !== null)?.cursor ?? before;
-  return last === null ? null : (JSON.parse(JSON.stringify(last)) as Cursor);
-}
-
 /** One drain as a process of its own would do it. */
 export async function drainOnce(
   url: string,
@@ -98,11 +71,13 @@ export interface FixtureTable {
   readonly setup: readonly string[];
   /** Default `after-interruption`. */
   readonly repeats?: SourceFixture['repeats'];
+  /** Default: a database of the run's server. */
+  create?(): Promise<TestDatabase>;
 }
 
 /** `things` in a database of its own. Every write stamps `updated_at` with `now()`, so the records of one transaction share it. */
 export async function sourceFixture(table: FixtureTable): Promise<SourceFixture> {
-  const database = await createDatabase('source');
+  const database = await (table.create?.() ?? createDatabase('source'));
   for (const statement of table.setup) await database.query(statement);
   return {
     stream: streamRef('public.things', table.ref),

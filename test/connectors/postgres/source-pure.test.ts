@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { explainCursor, parseChangesCursor } from '../../../connectors/postgres/cursor.ts';
-import { settleFences, storedFences } from '../../../connectors/postgres/fence.ts';
-import { parseInstant } from '../../../connectors/postgres/instant.ts';
-import { parseArray, parseComposite } from '../../../connectors/postgres/nested.ts';
+import { explainCursor, parseChangesCursor } from '../../../connectors/postgres/changes/cursor.ts';
+import { settleFences, storedFences } from '../../../connectors/postgres/changes/fence.ts';
+import { parseInstant } from '../../../connectors/postgres/values/instant.ts';
+import { parseArray, parseComposite } from '../../../connectors/postgres/values/nested.ts';
 import { parseStreamName, quoteText, streamName } from '../../../connectors/postgres/quote.ts';
-import { inWindow, xminWindow } from '../../../connectors/postgres/xid.ts';
+import { inWindow, xminWindow } from '../../../connectors/postgres/changes/xid.ts';
 import { INSTANT_INFINITY } from '../../../src/sdk.ts';
 
 const EPOCH = 2n ** 32n;

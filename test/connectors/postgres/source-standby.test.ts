@@ -1,3 +1,4 @@
+import postgres from '../../../connectors/postgres/index.ts';
 import { chown, cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,6 +79,14 @@ describe.skipIf(inject('postgres').origin === 'none')('connectors: postgres, a s
     const source = openSource(standby.server.url);
     const plans = await Promise.all([ref, { ...ref, lookbackMs: 60_000 }].map(async (one) => (await source.plan([one], NEVER)).streams[0]));
     expect(plans.map((plan) => plan?.guarantee.lateCommits)).toEqual(['delivered', 'within-lookback']);
+    const said = (postgres.promises?.source ?? []).filter(({ situation }) => situation.includes('standby'));
+    const name = (parts: object): unknown =>
+      JSON.parse(
+        JSON.stringify(parts)
+          .replaceAll('public.orders', ref.name)
+          .replaceAll('updated_at', ref.changes.field ?? ''),
+      );
+    expect(plans.map((plan) => plan?.guarantee)).toEqual(said.map(({ parts }) => name(parts)));
     expect(plans.map((plan) => plan?.problems[0]?.message)).toEqual([
       expect.stringContaining('standby'),
       expect.stringContaining('is lost'),

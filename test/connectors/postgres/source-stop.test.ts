@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createDatabase, describeWithPostgres } from '../../servers/postgres.ts';
 import type { TestDatabase } from '../../servers/postgres.ts';
-import { cellKey, fetchRequest, openSource, streamRef } from './source-kit.ts';
+import { NEVER, cellKey, fetchRequest, openSource, streamRef } from './source-kit.ts';
 import type { Warning } from './source-kit.ts';
 
 async function running(database: TestDatabase): Promise<number> {
@@ -103,6 +103,34 @@ describeWithPostgres('connectors: postgres, stopping', () => {
     expect(
       await source.heldBack?.({ id: 'changes:public.t', kind: 'changes', streams: ['public.t'] }, new AbortController().signal),
     ).toMatchObject({ by: expect.stringContaining('the idle one') as string });
+    await source.close();
+  });
+
+  it('names by pid, user and application who holds deliveries back: whoever writes to the stream, before older transactions', async () => {
+    const database = await createDatabase('named');
+    await database.query(`create table t (id int primary key, updated_at timestamptz not null default now()); create table other (id int)`);
+    const source = openSource(database.url);
+    const heldBack = () => source.heldBack?.({ id: 'changes:public.t', kind: 'changes', streams: ['public.t'] }, NEVER);
+    const [elsewhere, writer] = [
+      await database.connect({ application_name: 'elsewhere' }),
+      await database.connect({ application_name: 'the writer' }),
+    ];
+    for (const client of [elsewhere, writer]) await client.query('begin');
+    await elsewhere.query('insert into other values (1)');
+    const whoIs = async (client: typeof writer) => {
+      const { rows } = await client.query<{ pid: number; name: string }>('select pg_backend_pid() as pid, current_user as name');
+      return rows[0] ?? expect.unreachable();
+    };
+    const [old, { pid, name }] = [await whoIs(elsewhere), await whoIs(writer)];
+    await expect.poll(heldBack, { timeout: 5000 }).toMatchObject({ by: `pid ${old.pid} (elsewhere), user ${name}, idle in transaction` });
+    await writer.query('insert into t values (1)');
+    expect(await heldBack()).toMatchObject({
+      by: `pid ${pid} (the writer), user ${name}, idle in transaction, writes to public.t`,
+      since: expect.stringMatching(/^20\d\d-.*Z$/) as string,
+    });
+    await writer.query('rollback');
+    await elsewhere.query('rollback');
+    expect(await heldBack()).toBeNull();
     await source.close();
   });
 

@@ -1,8 +1,8 @@
-import { typeDecoder } from '../../../connectors/postgres/decode.ts';
+import { typeDecoder } from '../../../connectors/postgres/values/decode.ts';
 import { options } from '../../../connectors/postgres/options.ts';
 import { parseStreamName, quoteIdentifier, quoteRelation } from '../../../connectors/postgres/quote.ts';
-import { resolveServer, withSession } from '../../../connectors/postgres/session.ts';
-import { readTables } from '../../../connectors/postgres/target-table.ts';
+import { resolveServer, withSession } from '../../../connectors/postgres/session/session.ts';
+import { readTables } from '../../../connectors/postgres/ddl/target-table.ts';
 import type { Cell, TargetStream } from '../../../src/sdk.ts';
 import { SCALAR_TYPES } from '../../../src/model/logical-type.ts';
 import { targetContract } from '../../../src/testing/index.ts';

@@ -44,7 +44,7 @@ describeWithPostgres('faults of the postgres target', () => {
   const backendOf = async () =>
     (
       await database.query(
-        `select pid::int from pg_stat_activity where query ~ 'savepoint|trueup_stage' and pid <> pg_backend_pid() and datname = current_database()`,
+        `select pid::int from pg_stat_activity where query ~ 'savepoint|trueup_stage|commits' and pid <> pg_backend_pid() and datname = current_database()`,
       )
     ).map(({ pid }) => pid as number);
 
