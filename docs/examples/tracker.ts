@@ -18,10 +18,15 @@ export default defineConnector({
         issues: {
           key: ['id'],
           fields: { id: 'int64', title: 'text', points: 'decimal', tags: { list: 'text' }, changed: 'timestamptz' },
-          guarantee: { deletes: 'delivered' },
+          // True of an API that lists changes, deletes among them, in the order in which they were committed. Where it sorts by a time stamp instead, read on
+          // a little before the last one and say `within-lookback`; without either, leave it out.
+          guarantee: {
+            lateCommits: 'delivered',
+            deletes: 'delivered',
+            assumes: ['the tracker lists changes in the order in which they were committed'],
+          },
         },
       },
-      // The API's own cursor goes through the changes in the order in which they were committed, deletes among them.
       async page(stream, after, signal) {
         const address = new URL(`/${stream}?limit=${limit}`, url);
         if (after !== null) address.searchParams.set('since', after as string);
