@@ -25,6 +25,7 @@ const entries = new Map([
   ['trueup', file('src/index')],
   ['trueup/sdk', file('src/sdk')],
   ['trueup/testing', file('src/testing/index')],
+  ['trueup/testing/faults', file('src/testing/faults/index')],
 ]);
 module.registerHooks({
   resolve(specifier, context, next) {
@@ -34,8 +35,8 @@ module.registerHooks({
 });
 
 try {
-  const { boundYoungGeneration } = await import(file('src/cli/young-generation'));
-  boundYoungGeneration();
+  const { boundHeapGrowth } = await import(file('src/cli/heap-growth'));
+  boundHeapGrowth();
   const { main } = await import(file('src/cli/main'));
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

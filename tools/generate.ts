@@ -2,12 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { connectors } from '../connectors/index.ts';
 import { configJsonSchema, mappingJsonSchema } from '../src/config/json-schema.ts';
-import type { DescribedConnector } from '../src/config/json-schema.ts';
 import { configReference, errorReference } from '../src/config/reference.ts';
+import type { Connector } from '../src/model/connector.ts';
+import { promisesPage } from './promises.ts';
 
 /** The files that are made from the code, by path from the root of the checkout. A test compares them with what is on disk. */
 export async function generatedFiles(): Promise<Readonly<Record<string, string>>> {
-  const described: DescribedConnector[] = [];
+  const described: Connector[] = [];
   for (const load of Object.values(connectors)) described.push((await load()).default);
   const json = (schema: object): string => `${JSON.stringify(schema, null, 2)}\n`;
   return {
@@ -15,6 +16,7 @@ export async function generatedFiles(): Promise<Readonly<Record<string, string>>
     'schema/mapping.json': json(mappingJsonSchema()),
     'docs/config.md': configReference(described),
     'docs/errors.md': errorReference(),
+    'docs/promises.md': promisesPage(described),
   };
 }
 
