@@ -67,7 +67,8 @@ export function runTool(command: Command, place: Pick<Place, 'dir'>, options: Ru
   });
 }
 
-function environment(dir: string): Record<string, string> {
+/** What every tool gets: the PATH, a home of its own, and no telemetry. */
+export function environment(dir: string): Record<string, string> {
   const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter);
   return { ...QUIET, PATH: path, HOME: dir, LANG: 'C.UTF-8', TZ: 'UTC' };
 }

@@ -72,7 +72,7 @@ function section(result: CaseResult): string {
     `### ${result.case}`,
     `${result.title}.`,
     `![${result.title}](charts/${result.case}.svg)`,
-    `${result.rows === 0 ? '' : `${result.rows.toLocaleString('en')} records, `}${rounds} rounds, interleaved, load ${result.machine.loadAtStart.toFixed(1)} at the start.`,
+    `${result.rows === 0 ? '' : `${result.rows.toLocaleString('en')} records, `}${rounds} round${rounds === 1 ? '' : 's'}, interleaved, load ${result.machine.loadAtStart.toFixed(1)} at the start.`,
     [
       '| | wall time | beside the reference | rows/s | CPU of the process | CPU, servers included | peak memory |',
       '| --- | --- | --- | --- | --- | --- | --- |',

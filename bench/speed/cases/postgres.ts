@@ -3,6 +3,7 @@ import { counted, expectCounts, jobFolder } from './job.ts';
 import type { JobFolder } from './job.ts';
 import { TEN, THREE } from './mappings.ts';
 import { COLUMNS, emptyTarget, expectSame, seedOrders, settle } from './orders.ts';
+import { peersFollowing, peersLoading } from './peers.ts';
 import { pipe, shell } from './pipe.ts';
 
 const NAMES = 'id, customer_id, status, total, currency, note, placed_at, shipped_at, updated_at, paid';
@@ -60,6 +61,7 @@ export const firstLoad: CaseMaker = (bench) =>
       ...pipes(bench),
       await loading(bench, { name: 'trueup', job: job() }),
       await loading(bench, { name: 'trueup, one feed', job: job(', backfill: { partitions: 1 }') }),
+      ...(await peersLoading(bench)),
     ],
   };
 
@@ -118,10 +120,9 @@ function changed(share: number, name: string, target?: number): CaseMaker {
   return (bench) => {
     const every = Math.round(1 / share);
     const rows = Math.floor(bench.rows / every);
-    let round = 0;
+    let loaded = false;
     let folder: JobFolder;
     const change = async () => {
-      round += 1;
       await bench.query('source', `update orders set total = total + 1, updated_at = clock_timestamp() where id % ${every} = 0`);
       await settle(bench);
     };
@@ -140,39 +141,40 @@ function changed(share: number, name: string, target?: number): CaseMaker {
           await bench.query('target', 'create schema if not exists trueup');
           await bench.query('target', 'drop schema trueup cascade');
         },
-        contenders: () =>
-          Promise.resolve([
-            {
-              name: 'psql pipe and merge',
-              reset: change,
-              command: () =>
-                pipe(
-                  bench,
-                  `copy (select ${NAMES} from orders where updated_at > now() - interval '1 hour' and id % ${every} = 0) to stdout`,
-                  `-c "create temp table changed (like orders); copy changed (${NAMES}) from stdin" -c "insert into orders select * from changed on conflict (id) do update set ${NAMES.split(
-                    ', ',
-                  )
-                    .slice(1)
-                    .map((column) => `${column} = excluded.${column}`)
-                    .join(', ')}"`,
-                ),
-              check: () => Promise.resolve(),
+        contenders: async () => [
+          {
+            name: 'psql pipe and merge',
+            reset: change,
+            command: () =>
+              pipe(
+                bench,
+                `copy (select ${NAMES} from orders where updated_at > now() - interval '1 hour' and id % ${every} = 0) to stdout`,
+                `-c "create temp table changed (like orders); copy changed (${NAMES}) from stdin" -c "insert into orders select * from changed on conflict (id) do update set ${NAMES.split(
+                  ', ',
+                )
+                  .slice(1)
+                  .map((column) => `${column} = excluded.${column}`)
+                  .join(', ')}"`,
+              ),
+            check: () => Promise.resolve(),
+          },
+          {
+            name: 'trueup',
+            reset: async () => {
+              if (!loaded) await bench.query('target', 'truncate orders');
+              loaded = true;
+              await runOnce(bench, folder);
+              await change();
             },
-            {
-              name: 'trueup',
-              reset: async () => {
-                if (round <= 1) await bench.query('target', 'truncate orders');
-                await runOnce(bench, folder);
-                await change();
-              },
-              command: () => ({ argv: bench.trueup('run', '--json'), cwd: folder.dir }),
-              check: async (measured) => {
-                if (counted(measured).upserted < rows)
-                  throw new Error(`only ${counted(measured).upserted} of ${rows} changed rows were written`);
-                await expectSame(bench);
-              },
+            command: () => ({ argv: bench.trueup('run', '--json'), cwd: folder.dir }),
+            check: async (measured) => {
+              if (counted(measured).upserted < rows)
+                throw new Error(`only ${counted(measured).upserted} of ${rows} changed rows were written`);
+              await expectSame(bench);
             },
-          ]),
+          },
+          ...(await peersFollowing(bench, change)),
+        ],
       }
     );
   };

@@ -1,4 +1,5 @@
 import type { CaseMaker } from '../bench.ts';
+import { deletedHundredth } from './deletes.ts';
 import { fromCsv, fromJsonl } from './files.ts';
 import { postgresLog } from './log.ts';
 import { changedDocuments, embeddedDocuments, flatDocuments, rowsFromDocuments, unwoundDocuments } from './mongodb.ts';
@@ -24,6 +25,7 @@ export const CASES: readonly CaseMaker[] = [
   changedHundredth,
   nothingChanged,
   sameAgain,
+  deletedHundredth,
   killed,
   postgresLog,
   tiesLoad,
