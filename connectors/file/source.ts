@@ -36,7 +36,7 @@ async function* fetchChanges(
   waiting: Map<string, { readonly since: string; readonly by: string }>,
 ): AsyncGenerator<Batch> {
   const ref = request.streams[0] as StreamRef;
-  const { signal, until, batchRows, batchBytes } = request;
+  const { signal, until } = request;
   // What is piped in now is not what was piped in before: nothing of it was read yet.
   let after = context.catalog.path === STDIN ? null : request.after;
   for (;;) {
@@ -48,7 +48,7 @@ async function* fetchChanges(
       const by = `the last line of ${file}, which has no line end yet`;
       waiting.set(ref.name, { since: before?.by === by ? before.since : new Date().toISOString(), by });
     };
-    const reading = readFiles({ context, view, limits: { batchRows, batchBytes }, signal, onUnended }, readCursor(after));
+    const reading = readFiles({ context, view, limits: request, signal, onUnended }, readCursor(after));
     try {
       for (;;) {
         const { done, value } = await reading.next();

@@ -41,8 +41,16 @@ export function openMemorySource(database: MemoryDatabase): Source {
   }
 
   async function* fetchChanges(request: FetchRequest): AsyncGenerator<Batch> {
-    const { streams, batchRows, batchBytes, until, signal } = request;
-    const limits = { rows: batchRows, bytes: batchBytes, recordBytes: Math.min(...streams.map((stream) => stream.maxRecordBytes)) };
+    const { streams, until, signal } = request;
+    const limits = {
+      get rows() {
+        return request.batchRows;
+      },
+      get bytes() {
+        return request.batchBytes;
+      },
+      recordBytes: Math.min(...streams.map((stream) => stream.maxRecordBytes)),
+    };
     let { after } = request;
     while (true) {
       signal.throwIfAborted();

@@ -120,8 +120,16 @@ function fetch(context: StreamContext, { feed, after, until, maxDelayMs }: Fetch
   return readFollow(context, cursorField(context.ref), { from, pollMs });
 }
 
-function limitsOf({ streams, forms, batchRows, batchBytes }: FetchRequest): BatchLimits {
-  return { batchRows, batchBytes, asLines: streams.every(({ name }) => forms.get(name) === PLAIN_LINES) };
+function limitsOf(request: FetchRequest): BatchLimits {
+  return {
+    get batchRows() {
+      return request.batchRows;
+    },
+    get batchBytes() {
+      return request.batchBytes;
+    },
+    asLines: request.streams.every(({ name }) => request.forms.get(name) === PLAIN_LINES),
+  };
 }
 
 function cursorField({ name, changes }: StreamRef): string {

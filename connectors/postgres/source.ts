@@ -158,8 +158,16 @@ export function postgresSource(context: SourceContext): Source {
 }
 
 function fetch(context: SourceContext, reader: StreamReader, request: FetchRequest): AsyncIterable<Batch> {
-  const { feed, after, until, batchRows, batchBytes, signal, forms } = request;
-  const limits = { batchRows, batchBytes, wire: WIRE_FORMS.find((form) => form === forms.get(reader.stream)) };
+  const { feed, after, until, signal, forms } = request;
+  const limits = {
+    get batchRows() {
+      return request.batchRows;
+    },
+    get batchBytes() {
+      return request.batchBytes;
+    },
+    wire: WIRE_FORMS.find((form) => form === forms.get(reader.stream)),
+  };
   if (feed.kind === 'backfill') {
     const maxSnapshotMs = context.server.options.fence.maxSnapshot;
     return readRange({ reader, range: parseRange(feed), limits, maxSnapshotMs, chunk: until === 'chunk' }, parseBackfillCursor(after));

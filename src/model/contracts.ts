@@ -130,7 +130,9 @@ export interface FetchRequest {
   readonly after: Cursor | null;
   /** Per stream the wire form that the target takes; absent: cells. */
   readonly forms: ReadonlyMap<string, Form>;
+  /** Follows how quickly the target writes, except of a chunk: ask anew for each batch. */
   readonly batchRows: number;
+  /** The same. */
   readonly batchBytes: number;
   /** follow: hand a batch over after at most this long. */
   readonly maxDelayMs?: number;

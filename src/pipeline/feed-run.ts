@@ -4,6 +4,7 @@ import type { Checkpoint, Owner } from '../model/checkpoint.ts';
 import type { Lane, MappedBatch } from '../model/contracts.ts';
 import type { Feed } from '../model/feed.ts';
 import type { Shape } from '../model/shape.ts';
+import type { BatchSize } from './batch-size.ts';
 import type { Delays } from './delays.ts';
 import type { JobContext, RunSignals } from './job-context.ts';
 import type { LetterBook, PendingLetters } from './letter-book.ts';
@@ -55,6 +56,7 @@ export interface FeedRun {
   readonly eager: boolean;
   /** Parts since the last commit; `null`: of more than one batch, which is too much to keep. */
   uncommitted: WrittenPart[] | null;
+  readonly batchSize: BatchSize;
   /** Whether the feed waits for more when it has delivered everything. */
   readonly following: boolean;
   readonly delays: Delays;

@@ -24,6 +24,7 @@ export async function pumpFeed(run: FeedRun, batches: AsyncIterable<Batch>): Pro
   let read = 0;
   let written: Batch[] = [];
   for await (const batch of readAhead(batches, { budget: run.context.budget, depth: READ_AHEAD, signal: run.signals.stop })) {
+    const fromMs = run.context.now();
     if (batch.stream !== null) await writeBatch(run, batch);
     else if (isIdle(run)) {
       await retryWaiting(run);
@@ -36,12 +37,20 @@ export async function pumpFeed(run: FeedRun, batches: AsyncIterable<Batch>): Pro
       for (const { records } of written) records.release?.();
       written = [];
     }
+    adaptSize(run, batch, run.context.now() - fromMs);
     if (batch.cursor !== null) report(run, batch);
     if (batch.cursor !== null && run.following) measureDelay(run, batch);
     await retryWaiting(run);
   }
   if (run.uncommitted?.length !== 0) await endUncommitted(run);
   return read;
+}
+
+/** What a slow target takes too long for comes in smaller batches. */
+function adaptSize({ batchSize, context, feed }: FeedRun, { records, stream }: Batch, ms: number): void {
+  if (stream === null || !batchSize.wrote({ rows: records.count, bytes: records.bytes }, ms)) return;
+  const { rows, bytes } = batchSize;
+  context.log.debug({ job: context.job.name, feed: feed.id, rows, bytes, ms }, 'batches have another size from now on');
 }
 
 /** A feed that ended between two places to resume from: stopped, its tail is read again; drained, its rows are kept and read again as well. */

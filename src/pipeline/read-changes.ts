@@ -60,16 +60,23 @@ function batchesAtOnce(until: FetchRequest['until'], forms: FetchRequest['forms'
 /** What a feed delivers from its checkpoint on. */
 export function fetchFeed(feedRun: FeedRun, until: FetchRequest['until']): ReturnType<FeedRun['context']['source']['fetchChanges']> {
   const { context, feed, checkpoint, signals, streams } = feedRun;
-  const { batch, maxDelayMs } = context.job;
+  const { maxDelayMs } = context.job;
   const refs = [...streams.values()].map(({ planned }) => (feed.where === undefined ? planned.ref : { ...planned.ref, where: feed.where }));
   const forms = new Map([...streams.values()].map(({ planned }) => [planned.name, planned.form]));
+  const times = batchesAtOnce(until, forms);
+  // A chunk is asked for as a whole, so what it may hold stays.
+  const size = until === 'chunk' ? { ...context.job.batch } : feedRun.batchSize;
   return context.source.fetchChanges({
     feed,
     streams: refs,
     after: checkpoint.cursor,
     forms,
-    batchRows: batch.rows * batchesAtOnce(until, forms),
-    batchBytes: batch.bytes,
+    get batchRows() {
+      return size.rows * times;
+    },
+    get batchBytes() {
+      return size.bytes;
+    },
     ...(until === 'follow' ? { maxDelayMs } : {}),
     until,
     signal: signals.stop,

@@ -5,6 +5,7 @@ import type { Checkpoint } from '../model/checkpoint.ts';
 import type { Feed } from '../model/feed.ts';
 import { delay, retryDecision } from '../resilience/retry.ts';
 import { applyPlan, refuseProblems } from './apply-plan.ts';
+import { followingBatchSize } from './batch-size.ts';
 import { ShapeChanged } from './feed-run.ts';
 import type { FeedRun, StreamRun } from './feed-run.ts';
 import type { RunSignals } from './job-context.ts';
@@ -97,6 +98,7 @@ async function openFeed(job: JobRun, work: FeedWork, eager: boolean): Promise<Fe
     fresh: work.firstLoad ?? false,
     eager,
     uncommitted: [],
+    batchSize: followingBatchSize(context.job.batch),
     following: work.following,
     delays: job.delays,
     delaysToldAt: 0,

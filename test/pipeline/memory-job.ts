@@ -56,6 +56,7 @@ export interface MemoryJobOptions {
   wrapTarget?(target: Target): Target;
   enterFeed?(): Promise<() => void>;
   onEvent?(event: RunEvent): void;
+  now?(): number;
 }
 
 export function openMemoryJob(options: MemoryJobOptions = {}): MemoryJob {
@@ -85,7 +86,7 @@ export function openMemoryJob(options: MemoryJobOptions = {}): MemoryJob {
         options.onEvent?.(event);
       },
       nextFireTime,
-      now: Date.now,
+      now: options.now ?? Date.now,
       random: () => 0,
     };
   };

@@ -33,14 +33,14 @@ const MAX_UNFIT = 3;
 
 /** Documents as batches within the limits; one over `batchBytes` travels alone. */
 export async function* batches(open: Open, groups: AsyncIterable<readonly Uint8Array[]>, source: BatchSource): AsyncGenerator<Batch> {
-  const { batchRows, asLines = false } = source.limits;
+  const { limits } = source;
   // Documents stay in memory beside their lines.
-  const batchBytes = source.limits.batchBytes / (asLines ? 2 : 1);
+  const share = limits.asLines === true ? 2 : 1;
   let pending: Uint8Array[] = [];
   let bytes = 0;
   for await (const group of groups) {
     for (const document of group) {
-      const full = pending.length >= batchRows || bytes + document.byteLength > batchBytes;
+      const full = pending.length >= limits.batchRows || bytes + document.byteLength > limits.batchBytes / share;
       if (full && pending.length > 0) {
         yield batchOf(open, pending, source);
         pending = [];

@@ -33,8 +33,12 @@ export async function* readRows(session: Session, reading: Reading, select: stri
     return;
   }
   const collector = lineCollector({
-    count: limits.batchRows,
-    bytes: limits.batchBytes,
+    get count() {
+      return limits.batchRows;
+    },
+    get bytes() {
+      return limits.batchBytes;
+    },
     perLine: CELL_BYTES * (reading.shape.fields.length + orderColumns(reading).length),
     lineBytes: reading.ref.maxRecordBytes,
   });
@@ -52,7 +56,16 @@ export async function* readRows(session: Session, reading: Reading, select: stri
 async function* readWire(session: Session, reading: Reading, select: string, limits: BatchLimits): AsyncGenerator<ReadRows, void> {
   const binary = reading.wire === BINARY_FORM;
   const collector = messageCollector(
-    { count: limits.batchRows, bytes: limits.batchBytes, rowBytes: reading.ref.maxRecordBytes, binary },
+    {
+      get count() {
+        return limits.batchRows;
+      },
+      get bytes() {
+        return limits.batchBytes;
+      },
+      rowBytes: reading.ref.maxRecordBytes,
+      binary,
+    },
     session.slabs,
   );
   const strip = binary ? signatureStripper() : (run: Buffer) => run;
