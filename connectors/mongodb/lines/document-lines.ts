@@ -20,8 +20,12 @@ const NOTHING = 0;
 
 /** Writes documents as lines of `lines/plain`, as the decoder would have taken them apart, without anything in between. */
 export interface DocumentLines {
-  /** @throws a record fault or `Unfit` where the document is to be decoded; nothing of it is written then */
-  write(document: Buffer, out: LineBytes): void;
+  /**
+   * Writes the document that begins at `from`, and returns its bytes.
+   *
+   * @throws a record fault or `Unfit` where the document is to be decoded; nothing of it is written then
+   */
+  write(bytes: Buffer, from: number, out: LineBytes): number;
 }
 
 /** `null`: a field is of a type that has no plain text. */
@@ -40,23 +44,25 @@ export function openDocumentLines({ layout, shape, except, maxRecordBytes }: Dec
   };
 
   return {
-    write: (document, out) => {
-      if (document.length > maxRecordBytes) throw new Unfit();
+    write: (bytes, from, out) => {
+      const size = bytes.readInt32LE(from);
+      if (size > maxRecordBytes) throw new Unfit();
       const { types, starts, ends, rest } = walk;
       types.fill(NOTHING);
       if (rest !== null) rest.at = 0;
-      const kept = walkLevel(walk, plan, document, 0, document.length);
+      const kept = walkLevel(walk, plan, bytes, from, from + size);
       for (const index of shape.key) if (types[index] === NOTHING) throw new Unfit();
       const start = out.at;
       try {
         for (let index = 0; index < writers.length; index++) {
           if (index > 0) out.byte(TAB);
           const type = types[index] as number;
-          if (type !== NOTHING) (writers[index] as Write)(out, document, type, starts[index] as number, ends[index] as number);
+          if (type !== NOTHING) (writers[index] as Write)(out, bytes, type, starts[index] as number, ends[index] as number);
           else if (index === restAt && kept > 0) writeRest(out, rest as LineBytes);
           else out.null();
         }
         out.byte(NEWLINE);
+        return size;
       } catch (error) {
         out.at = start;
         throw error;

@@ -7,11 +7,11 @@ export class Unfit extends Error {
 
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
+const CAPITAL_N = 0x4e;
 /** What stands behind the backslash, by character; 0: nothing does. */
 const ESCAPES = escapes({ '\\': '\\', '\t': 't', '\n': 'n', '\r': 'r' });
 const JSON_ESCAPES = escapes({ '"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\t': 't', '\n': 'n', '\r': 'r' });
 const HEX = Buffer.from('0123456789abcdef', 'latin1');
-const NULL_BYTES = Buffer.from('\\N', 'latin1');
 
 function escapes(of: Readonly<Record<string, string>>): Uint8Array {
   const table = new Uint8Array(128);
@@ -42,7 +42,9 @@ export class LineBytes {
   }
 
   null(): void {
-    this.raw(NULL_BYTES, NULL_BYTES.length);
+    this.room(2);
+    this.bytes[this.at++] = BACKSLASH;
+    this.bytes[this.at++] = CAPITAL_N;
   }
 
   /** As they are. */

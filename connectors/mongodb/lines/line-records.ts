@@ -1,5 +1,7 @@
 import { PLAIN_LINES, TrueupError, cellRecords, isTrueupError } from '../../../src/sdk.ts';
 import type { Records, Row } from '../../../src/sdk.ts';
+import { documentsOf } from '../read/documents.ts';
+import type { DocumentSpan } from '../read/documents.ts';
 import type { Reading } from '../read/reading.ts';
 import type { DocumentLines } from './document-lines.ts';
 import { LineBytes, Unfit } from './line-bytes.ts';
@@ -22,35 +24,36 @@ function giveBack(pieces: readonly LineBytes[]): void {
 }
 
 /** All of these documents as lines, or `null`: there is one that has to be decoded. */
-export function lineRecords(reading: Reading, lines: DocumentLines, documents: readonly Uint8Array[]): Records | null {
+export function lineRecords(reading: Reading, lines: DocumentLines, spans: readonly DocumentSpan[]): Records | null {
   const pieces: LineBytes[] = [];
   let bytes = 0;
   let out: LineBytes | undefined;
   try {
-    for (const document of documents) {
-      if (out === undefined || out.at >= PIECE_BYTES) pieces.push((out = free.pop() ?? new LineBytes(ROOM_BYTES)));
-      lines.write(Buffer.from(document.buffer, document.byteOffset, document.byteLength), out);
-      bytes += document.byteLength;
+    for (const { group, from, to } of spans) {
+      for (let index = from; index < to; index++) {
+        if (out === undefined || out.at >= PIECE_BYTES) pieces.push((out = free.pop() ?? new LineBytes(ROOM_BYTES)));
+        bytes += lines.write(group.bytes, group.starts[index] as number, out);
+      }
     }
   } catch (error) {
     giveBack(pieces);
     if (error instanceof Unfit || (isTrueupError(error) && error.fault === 'record')) return null;
     throw error;
   }
-  return recordsOver(reading, documents, { pieces, bytes });
+  return recordsOver(reading, spans, { pieces, bytes });
 }
 
 function recordsOver(
   reading: Reading,
-  documents: readonly Uint8Array[],
+  spans: readonly DocumentSpan[],
   { pieces, bytes }: { readonly pieces: readonly LineBytes[]; readonly bytes: number },
 ): Records {
   let made: readonly Row[] | null = null;
-  const rows = (): readonly Row[] => (made ??= documents.map((document) => decodedRow(reading, document)));
+  const rows = (): readonly Row[] => (made ??= documentsOf(spans).map((document) => decodedRow(reading, document)));
   return {
     form: PLAIN_LINES,
     wire: pieces.map((piece) => piece.bytes.subarray(0, piece.at)),
-    count: documents.length,
+    count: spans.reduce((sum, { from, to }) => sum + to - from, 0),
     bytes,
     textDialect: null,
     rows,

@@ -30,26 +30,29 @@ export function writeDouble(out: LineBytes, bytes: Buffer, at: number): void {
   out.ascii(Object.is(value, -0) ? '-0' : String(value));
 }
 
-/** Of the day that was written last: those of a batch mostly lie side by side. */
-let day = Number.NaN;
-const dayText = Buffer.alloc(10);
+/** Texts of days, by the last bits of their number: the dates of a batch mostly lie on few days, or side by side. */
+const DAYS = 256;
+const dayNumbers = new Float64Array(DAYS).fill(Number.NaN);
+const dayTexts = Buffer.alloc(DAYS * 10);
 
 /** A date as an instant of UTC. False, and nothing written: its year has not four digits. */
 export function writeInstant(out: LineBytes, bytes: Buffer, at: number): boolean {
   const ms = bytes.readInt32LE(at + 4) * TWO_32 + bytes.readUInt32LE(at);
   if (ms < FIRST_MS || ms >= END_MS) return false;
   const days = Math.floor(ms / DAY_MS);
-  if (days !== day) rememberDay(days);
+  const slot = days & (DAYS - 1);
+  if (days !== dayNumbers[slot]) rememberDay(days, slot);
   out.room(32);
-  out.raw(dayText, 10);
+  for (let index = slot * 10; index < slot * 10 + 10; index++) out.bytes[out.at++] = dayTexts[index] as number;
   writeTime(out, ms - days * DAY_MS);
   return true;
 }
 
-function rememberDay(days: number): void {
-  const { year, month, day: ofMonth } = civilFromDays(days);
-  dayText.write(`${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(ofMonth).padStart(2, '0')}`, 'latin1');
-  day = days;
+function rememberDay(days: number, slot: number): void {
+  const { year, month, day } = civilFromDays(days);
+  const text = `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+  dayTexts.write(text, slot * 10, 'latin1');
+  dayNumbers[slot] = days;
 }
 
 /** `T10:00:00.123Z`, without zeros at the end of the fraction. */

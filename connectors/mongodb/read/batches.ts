@@ -3,6 +3,8 @@ import type { Batch, Cursor, Position, Records, Reject, Row } from '../../../src
 import { openDocumentLines } from '../lines/document-lines.ts';
 import type { DocumentLines } from '../lines/document-lines.ts';
 import { lineRecords } from '../lines/line-records.ts';
+import { documentAt, documentsOf, sizeAt } from './documents.ts';
+import type { DocumentGroup, DocumentSpan } from './documents.ts';
 import type { Knowledge, Reading } from './reading.ts';
 
 export interface BatchLimits {
@@ -32,31 +34,38 @@ export interface Open {
 const MAX_UNFIT = 3;
 
 /** Documents as batches within the limits; one over `batchBytes` travels alone. */
-export async function* batches(open: Open, groups: AsyncIterable<readonly Uint8Array[]>, source: BatchSource): AsyncGenerator<Batch> {
+export async function* batches(open: Open, groups: AsyncIterable<DocumentGroup>, source: BatchSource): AsyncGenerator<Batch> {
   const { limits } = source;
   // Documents stay in memory beside their lines.
   const share = limits.asLines === true ? 2 : 1;
-  let pending: Uint8Array[] = [];
+  let pending: DocumentSpan[] = [];
+  let count = 0;
   let bytes = 0;
   for await (const group of groups) {
-    for (const document of group) {
-      const full = pending.length >= limits.batchRows || bytes + document.byteLength > limits.batchBytes / share;
-      if (full && pending.length > 0) {
+    let from = 0;
+    for (let at = 0; at < group.starts.length; at++) {
+      const size = sizeAt(group, at);
+      if (count > 0 && (count >= limits.batchRows || bytes + size > limits.batchBytes / share)) {
+        if (at > from) pending.push({ group, from, to: at });
         yield batchOf(open, pending, source);
         pending = [];
-        bytes = 0;
+        from = at;
+        count = bytes = 0;
       }
-      pending.push(document);
-      bytes += document.byteLength;
+      count++;
+      bytes += size;
     }
+    pending.push({ group, from, to: group.starts.length });
   }
-  if (pending.length > 0) yield batchOf(open, pending, source);
+  if (count > 0) yield batchOf(open, pending, source);
 }
 
-function batchOf(open: Open, documents: readonly Uint8Array[], source: BatchSource): Batch {
-  const wire = source.limits.asLines === true ? writtenLines(open, documents) : null;
-  const { records, rejected } = wire === null ? decodedRecords(open, documents, source.knowledge) : { records: wire, rejected: [] };
-  const { cursor, position } = source.placeAfter(documents.at(-1) as Uint8Array);
+function batchOf(open: Open, spans: readonly DocumentSpan[], source: BatchSource): Batch {
+  const wire = source.limits.asLines === true ? writtenLines(open, spans) : null;
+  const { records, rejected } =
+    wire === null ? decodedRecords(open, documentsOf(spans), source.knowledge) : { records: wire, rejected: [] };
+  const last = spans.at(-1) as DocumentSpan;
+  const { cursor, position } = source.placeAfter(documentAt(last.group, last.to - 1));
   return {
     stream: open.reading.ref.name,
     shape: open.reading.shape,
@@ -69,12 +78,12 @@ function batchOf(open: Open, documents: readonly Uint8Array[], source: BatchSour
   };
 }
 
-function writtenLines(open: Open, documents: readonly Uint8Array[]): Records | null {
+function writtenLines(open: Open, spans: readonly DocumentSpan[]): Records | null {
   const { reading, unfit = 0 } = open;
   if (unfit >= MAX_UNFIT) return null;
   if (open.lines?.of !== reading) open.lines = { of: reading, lines: openDocumentLines(reading.decoding) };
   const { lines } = open.lines;
-  const records = lines === null ? null : lineRecords(reading, lines, documents);
+  const records = lines === null ? null : lineRecords(reading, lines, spans);
   open.unfit = records === null ? unfit + 1 : 0;
   return records;
 }

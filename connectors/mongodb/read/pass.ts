@@ -4,6 +4,7 @@ import { batches } from './batches.ts';
 import type { Open } from './batches.ts';
 import { plainText, placeText, timeOf, valueAt, writeCursor } from './cursor.ts';
 import type { ChangesCursor, PassCursor, Phase, Place } from './cursor.ts';
+import { documentAt } from './documents.ts';
 import { after, all, from, idRange, loose, ordered, upTo } from './order.ts';
 import type { Snapshot } from './snapshot.ts';
 import { fieldText, filterOf, idText, openPoint, weightOf } from '../stream-context.ts';
@@ -123,8 +124,9 @@ function moved(cursor: ChangesCursor, phase: Phase, document: Uint8Array, field:
 export async function newest({ context, field }: PassSetup, point: Snapshot): Promise<Place | null> {
   const sort: Document = field === '_id' ? { _id: -1 } : { [field]: -1, _id: -1 };
   const asked = { collection: context.ref.name, filter: ordered(field), sort, limit: 1 };
-  for await (const [document] of point.find(asked)) {
-    const [c, id] = document === undefined ? [null, null] : [fieldText(document, field), idText(document)];
+  for await (const group of point.find(asked)) {
+    const document = documentAt(group, 0);
+    const [c, id] = [fieldText(document, field), idText(document)];
     if (c !== null && id !== null) return { c, id };
   }
   return null;

@@ -1,5 +1,8 @@
-import type { ClientSession, Document, FindCursor } from 'mongodb';
+import type { ClientSession, Document } from 'mongodb';
 import { timestampOf } from '../log/cluster-time.ts';
+import type { DocumentGroup } from './documents.ts';
+import { findByCommands, findByCursor } from './find.ts';
+import type { Find } from './find.ts';
 import type { ServerFacts, Session } from '../session.ts';
 
 /** What documents weigh that are sent at once. Larger groups are slower, and there are two of them for each feed. */
@@ -23,7 +26,7 @@ export interface Snapshot {
   /** Whether it has been held for as long as it may. */
   isOld(): boolean;
   /** Documents as the server sent them, in groups as they came. The next group is asked for while this one is worked on. */
-  find(asked: FindDocuments): AsyncGenerator<Uint8Array[]>;
+  find(asked: FindDocuments): AsyncGenerator<DocumentGroup>;
   end(): Promise<void>;
 }
 
@@ -39,11 +42,12 @@ export async function openSnapshot({ session, limits, signal, logged }: OpenSnap
   const facts = await session.facts(signal);
   const own = await sessionFor(session, facts, signal, logged);
   const openedAt = performance.now();
+  const onPrimary = facts.kind !== 'sharded' && session.options.readPreference === 'primary';
   return {
     isPoint: facts.snapshots,
     clockMs: facts.clockMs,
     isOld: () => performance.now() - openedAt > session.options.maxSnapshot,
-    find: (asked) => readGroups({ session, limits, signal, own, isPoint: facts.snapshots }, asked),
+    find: (asked) => readGroups({ session, limits, signal, own, isPoint: facts.snapshots, onPrimary }, asked),
     end: async () => {
       await own?.endSession().catch(() => undefined);
     },
@@ -77,49 +81,45 @@ async function sessionFor(
 interface OpenReads extends OpenSnapshot {
   readonly own: ClientSession | null;
   readonly isPoint: boolean;
+  /** Every command goes to the primary, or to the only server there is. */
+  readonly onPrimary: boolean;
 }
 
-async function* readGroups(open: OpenReads, asked: FindDocuments): AsyncGenerator<Uint8Array[]> {
-  const { session, signal } = open;
-  const cursor = await session.run(signal, (db) => Promise.resolve(findCursor(open, db.collection(asked.collection), asked)));
-  let next: Promise<Uint8Array[] | null> | null = null;
+async function* readGroups(open: OpenReads, asked: FindDocuments): AsyncGenerator<DocumentGroup> {
+  const { session, signal, own, onPrimary } = open;
+  const find: Find = { session, signal, own, collection: asked.collection, options: findOptions(open, asked) };
+  const cursor = await (onPrimary ? findByCommands(find) : findByCursor(find));
+  let next: Promise<DocumentGroup | null> | null = null;
   try {
-    next = nextGroup(cursor);
+    next = cursor.next();
     for (;;) {
-      const group: Uint8Array[] | null = await session.run(signal, () => next as Promise<Uint8Array[] | null>);
+      const group: DocumentGroup | null = await next;
       if (group === null) return;
-      next = nextGroup(cursor);
+      next = cursor.next();
+      // Whoever works on this one learns of a fault of the next when it asks for it.
+      next.catch(() => undefined);
       yield group;
     }
   } catch (error) {
     throw session.fault(error, signal);
   } finally {
-    next?.catch(() => undefined);
-    await cursor.close().catch(() => undefined);
+    await cursor.close();
   }
 }
 
-function findCursor(
-  { session, signal, own, isPoint, limits }: OpenReads,
-  collection: { find(filter: Document, options: Document): FindCursor },
+function findOptions(
+  { session, isPoint, limits }: OpenReads,
   { filter, sort, limit, projection, weight = 1000 }: FindDocuments,
-): FindCursor {
+): Find['options'] {
   const { statementTimeout, readConcern } = session.options;
-  return collection.find(filter, {
-    raw: true,
+  return {
+    filter,
     sort,
     batchSize: Math.max(1, Math.min(limits.batchRows, Math.floor(Math.min(limits.batchBytes, GROUP_BYTES) / weight))),
     allowDiskUse: true,
-    signal,
     ...(limit === undefined ? {} : { limit }),
     ...(projection === undefined ? {} : { projection }),
     ...(statementTimeout === 0 ? {} : { maxTimeMS: statementTimeout }),
-    ...(own === null ? {} : { session: own }),
     readConcern: { level: isPoint ? 'snapshot' : readConcern },
-  });
-}
-
-async function nextGroup(cursor: FindCursor): Promise<Uint8Array[] | null> {
-  if (!(await cursor.hasNext())) return null;
-  return cursor.readBufferedDocuments() as unknown as Uint8Array[];
+  };
 }

@@ -5,6 +5,7 @@ import { batches } from './batches.ts';
 import { rawDocument } from '../bson/read.ts';
 import { dateJson } from './cursor.ts';
 import type { ChangesCursor } from './cursor.ts';
+import { documentAt } from './documents.ts';
 import { extendedJson } from '../bson/ejson-write.ts';
 import { matching } from './fetch-by.ts';
 import { mayHoldArrays } from '../index-facts.ts';
@@ -40,7 +41,7 @@ export async function readUndelivered(
       if (some.length === 0) continue;
       const filter = all([matching(fields, some), { $or: filters }, ...filterOf(ref.where)]);
       for await (const group of point.find({ collection: ref.name, filter, sort: {}, weight: weightOf(context) }))
-        for (const document of group) found.add(keyOf(reading, document));
+        group.starts.forEach((_start, index) => found.add(keyOf(reading, documentAt(group, index))));
     }
   } finally {
     await point.end();
