@@ -7,6 +7,7 @@ import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import type { Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -37,6 +38,28 @@ const EXTERNAL = [
   '@aws-sdk/*',
 ];
 
+/** Modules that most commands load and few use. Imported by name, their code runs when such a name is first looked at. */
+const ON_FIRST_USE = /^(@marcbachmann\/cel-js|node-cron|pino|node:child_process|node:zlib)$/;
+
+const onFirstUse: Plugin = {
+  name: 'on-first-use',
+  setup({ onLoad, onResolve, resolve }) {
+    onResolve({ filter: ON_FIRST_USE }, ({ kind, path, pluginData }) =>
+      kind === 'import-statement' && pluginData !== 'itself' ? { path, namespace: 'on-first-use' } : null,
+    );
+    onLoad({ filter: ON_FIRST_USE, namespace: 'on-first-use' }, async ({ path }) => {
+      // What an import would find, and not what a `require` would.
+      const itself = await resolve(path, { kind: 'import-statement', resolveDir: ROOT, pluginData: 'itself' });
+      const getter = (name: string): string => `{ enumerable: true, get: () => require(${JSON.stringify(itself.path)}).${name} }`;
+      const names = Object.keys((await import(itself.path)) as object).filter((name) => name !== 'default' && name !== 'module.exports');
+      return {
+        contents: names.map((name) => `Object.defineProperty(exports, '${name}', ${getter(name)});`).join('\n'),
+        resolveDir: ROOT,
+      };
+    });
+  },
+};
+
 /** Writes the bundle of the sources into a folder. @returns the files that went into it, by path from the root of the checkout */
 export async function bundle(outdir: string): Promise<string[]> {
   const { metafile } = await build({
@@ -50,6 +73,7 @@ export async function bundle(outdir: string): Promise<string[]> {
     platform: 'node',
     target: 'node24',
     external: EXTERNAL,
+    plugins: [onFirstUse],
     legalComments: 'eof',
     minifySyntax: true,
     minifyWhitespace: true,

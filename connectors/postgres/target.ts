@@ -16,6 +16,8 @@ export function openPostgresTarget(options: PostgresOptions, context: ConnectorC
   const server = resolveServer(options, context);
   const checkpoints = openCheckpoints({ server, schema: STORE_SCHEMA, atomic: true });
   const tables = postgresSource({ server, pids: new Set() });
+  /** The session that `plan` is going to read with. */
+  let ahead: Promise<void> = Promise.resolve();
 
   return {
     identity: (signal) => withReading(server, signal, readIdentity),
@@ -23,8 +25,16 @@ export function openPostgresTarget(options: PostgresOptions, context: ConnectorC
     ops: new Set(['upsert', 'patch', 'delete', 'truncate'] as const),
     replacesWithin: true,
     checkpoints,
-    plan: (streams, signal) =>
-      withReading(server, signal, (session) => planTarget(session, { streams, defaultSchema: options.schema, storeSchema: STORE_SCHEMA })),
+    connectAhead: (signal) => {
+      checkpoints.connectAhead(signal);
+      ahead = withReading(server, signal, () => Promise.resolve()).catch(() => undefined);
+    },
+    plan: async (streams, signal) => {
+      await ahead;
+      return withReading(server, signal, (session) =>
+        planTarget(session, { streams, defaultSchema: options.schema, storeSchema: STORE_SCHEMA }),
+      );
+    },
     apply: (plan, signal) => withSession(server, { purpose: 'write', signal }, (session) => applyPlan(session, plan, signal)),
     openLane: async ({ owner, streams, checkpoints: kept }, signal) => {
       const session = await openSession(server, { purpose: 'write', signal });
@@ -38,6 +48,7 @@ export function openPostgresTarget(options: PostgresOptions, context: ConnectorC
         readWrittenBy(session, { stream, key, defaultSchema: options.schema, tables: storeTables(STORE_SCHEMA) }),
       ),
     close: async () => {
+      await ahead;
       await Promise.all([checkpoints.close(), tables.close()]);
     },
   };

@@ -1,3 +1,4 @@
+import { pino, stdTimeFunctions } from 'pino';
 import type { Log } from '../model/connector.ts';
 import type { LogLevel } from './flags.ts';
 import type { Style } from './text/style.ts';
@@ -11,20 +12,28 @@ export interface LogOptions {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** One JSON object a line, in pino's form, with ISO times and level names. */
-export async function jsonLog({ level, write }: LogOptions): Promise<Log> {
-  const { default: pino } = await import('pino');
+/** One JSON object a line, in pino's form, with ISO times and level names. Most runs have nothing to say: pino is made for the first line that is written. */
+export function jsonLog(options: LogOptions): Log {
+  let made: Log | null = null;
+  const at =
+    (level: Exclude<LogLevel, 'silent'>) =>
+    (fields: Fields, message: string): void => {
+      if (SEVERITY[level] >= SEVERITY[options.level]) (made ??= pinoLog(options))[level](fields, message);
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+function pinoLog({ level, write }: LogOptions): Log {
   const stack = level === 'debug';
-  const log: Log = pino(
+  return pino(
     {
       level,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: (error: unknown) => describeError(error, stack), error: (error: unknown) => describeError(error, stack) },
     },
     { write: (line) => write(line.trimEnd()) },
   );
-  return log;
 }
 
 /** The stack is for debugging only: it would frighten people and tells them nothing. */

@@ -76,7 +76,7 @@ async function openSession(io: Io, flags: GlobalFlags): Promise<{ readonly sessi
   const pretty = screen.isTerminal && flags.logLevel === undefined;
   const write = (line: string) => screen.line(line);
   const level = flags.logLevel ?? (pretty ? 'warn' : 'info');
-  const log = pretty ? prettyLog({ level, write, style: screenStyle }) : await jsonLog({ level, write });
+  const log = pretty ? prettyLog({ level, write, style: screenStyle }) : jsonLog({ level, write });
   const signals = watchSignals(io.signals, (message) => (pretty ? screen.line(message) : log.warn({}, message)));
   const isTerminal = io.stdout.isTTY;
   const view: View = { style: styleFor(isTerminal, io.env), width: isTerminal ? (io.stdout.columns ?? 80) : null };

@@ -371,6 +371,8 @@ export interface Target {
   readonly checkpoints?: CheckpointStore;
   /** The name a stream gets when the job does not say. Absent: its own. */
   nameFor?(stream: string): string;
+  /** Connects, so that nobody has to wait for it later: called while the source is being planned. What goes wrong is told by the call that needs it, not here. */
+  connectAhead?(signal: AbortSignal): void;
   /** Reads only. Throws only for the environment; everything else is a problem in the plan. */
   plan(streams: readonly TargetStream[], signal: AbortSignal): Promise<TargetPlan>;
   apply(plan: TargetPlan, signal: AbortSignal): Promise<void>;

@@ -41,9 +41,10 @@ export async function runJob(context: JobContext, request: JobRequest): Promise<
   const lost = new AbortController();
   const signals = withSignal(request.signals, lost.signal);
   try {
-    plan = await withRetries(context, signals, async () =>
-      planJob(context, signals.abort, await streamsToPlan(context, request, signals.abort)),
-    );
+    plan = await withRetries(context, signals, async () => {
+      context.target.connectAhead?.(signals.abort);
+      return planJob(context, signals.abort, await streamsToPlan(context, request, signals.abort));
+    });
     refuseUnknown(context, plan, request.streams);
     refuseProblems(plan);
     owner = await withRetries(context, signals, () => acquireLease(context, request.run, signals.abort));

@@ -9,7 +9,8 @@ import type { Breaker } from './connection-breaker.ts';
  */
 
 type Method = (...args: readonly unknown[]) => unknown;
-type Kind = 'call' | 'read' | 'digests' | 'lane';
+/** `left-out`: it would only save time, and must not reach a system that is given a rest. */
+type Kind = 'call' | 'read' | 'digests' | 'lane' | 'left-out';
 
 const SOURCE: Readonly<Partial<Record<keyof Source, Kind>>> = {
   identity: 'call',
@@ -32,6 +33,7 @@ const SOURCE: Readonly<Partial<Record<keyof Source, Kind>>> = {
 };
 const TARGET: Readonly<Partial<Record<keyof Target, Kind>>> = {
   identity: 'call',
+  connectAhead: 'left-out',
   plan: 'call',
   apply: 'call',
   openLane: 'lane',
@@ -63,6 +65,7 @@ function guarded<T extends object>(object: T, kinds: Readonly<Partial<Record<key
       if (known !== undefined) return known;
       const method: Method = (...args) => Reflect.apply(member, target, args) as unknown;
       const kind = kinds[name as keyof T];
+      if (kind === 'left-out') return undefined;
       const through = kind === undefined ? method : passing(method, kind, breaker);
       wrapped.set(name, through);
       return through;

@@ -23,7 +23,7 @@ export interface StoreInit {
  * Checkpoints, leases and letters in a schema of a Postgres database. The tables are made on the first `acquire`; until then everything reads
  * as empty. Leases have a session of their own, so that a renewal never waits behind a large save.
  */
-export function openCheckpoints({ server, schema, atomic }: StoreInit): CheckpointStore {
+export function openCheckpoints({ server, schema, atomic }: StoreInit): CheckpointStore & { connectAhead(signal: AbortSignal): void } {
   const tables = storeTables(schema);
   const leases = sessionSlot(server);
   const data = sessionSlot(server);
@@ -31,6 +31,8 @@ export function openCheckpoints({ server, schema, atomic }: StoreInit): Checkpoi
 
   return {
     atomic,
+    /** Of checkpoints and letters. What goes wrong is told by their first use. */
+    connectAhead: (signal) => void data.use(signal, () => Promise.resolve()).catch(() => undefined),
     acquire: (request, signal) =>
       leases.use(signal, async (session) => {
         if (!migrated) await prepareStore(session, schema);

@@ -46,6 +46,7 @@ export const FAIL_POINTS: Readonly<Record<FailPoint, string>> = {
   'source.close': 'the source is closed',
   'target.identity': 'the target names its data',
   'target.nameFor': 'a name in the target is made',
+  'target.connectAhead': 'the target connects before it is needed',
   'target.plan': 'the target is compared with what it should be',
   'target.apply': 'what the target lacks is created',
   'target.openLane': 'a lane is opened',
