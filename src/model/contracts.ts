@@ -6,6 +6,7 @@ import type { DigestFields, RowDigests } from './digests.ts';
 import type { Cursor, Feed, Position } from './feed.ts';
 import type { GuaranteeParts } from './guarantee.ts';
 import type { Json } from './json.ts';
+import type { LogState } from './log-state.ts';
 import type { LogicalType } from './logical-type.ts';
 import type { OnLoss } from './on-loss.ts';
 import type { Form, Records } from './records.ts';
@@ -19,6 +20,7 @@ import type { Shape } from './shape.ts';
 
 export { CHANGE_METHODS } from './change-spec.ts';
 export type { ChangeMethod, ChangeSpec } from './change-spec.ts';
+export type { LogState } from './log-state.ts';
 
 /** A stream as a job reads it. */
 export interface StreamRef {
@@ -145,18 +147,6 @@ export interface FetchRequest {
   readonly until: 'drain' | 'follow' | 'chunk';
   /** Stop reading: the iterator ends or throws its reason, promptly. */
   readonly signal: AbortSignal;
-}
-
-/** What keeps the log of a source for one feed. */
-export interface LogState {
-  /** From the cursor to the end of the log. */
-  readonly lagBytes?: number;
-  /** How far the log reaches back beyond the cursor, in time (ms), where the source keeps it for a time. */
-  readonly windowMs?: number;
-  /** What the source keeps for the feed. */
-  readonly retainedBytes?: number;
-  /** What endangers the position, or the source because of it. */
-  readonly warnings: readonly string[];
 }
 
 export interface Source {
