@@ -17,6 +17,8 @@ import { columnSequence, readServerFacts } from './session/server-facts.ts';
 import type { ServerFacts } from './session/server-facts.ts';
 import type { Server, Session } from './session/session.ts';
 
+/** From here on pgoutput sends cells as their types do. */
+const BINARY_LOG_VERSION = 140_000;
 const NO_SHAPE: Shape = { fields: [], key: [], open: false };
 
 export async function planStreams(session: Session, server: Server, refs: readonly StreamRef[]): Promise<SourceStreamPlan[]> {
@@ -29,9 +31,14 @@ export async function planStreams(session: Session, server: Server, refs: readon
     server,
     readings.map((reading) => ({ ref: reading.ref, reading })),
   );
+  // One connection reads all of them, so as bytes of the types only where they all can be.
+  const binary =
+    facts.version >= BINARY_LOG_VERSION && plans.every(({ stream, forms }) => !logs.has(stream) || forms.includes(BINARY_FORM));
   return plans.map((plan) => {
     const log = logs.get(plan.stream);
-    return log === undefined ? plan : { ...plan, problems: [...plan.problems, ...log.problems], statements: log.statements };
+    if (log === undefined) return plan;
+    const forms = binary ? plan.forms : plan.forms.filter((form) => form !== BINARY_FORM);
+    return { ...plan, forms, problems: [...plan.problems, ...log.problems], statements: log.statements };
   });
 }
 

@@ -72,6 +72,8 @@ export interface Batch {
   /** When the oldest of the changes since the last cursor was committed in the source, by its clock (ms since 1970). */
   readonly committedMs?: number;
   readonly rejected?: readonly Reject[];
+  /** Changes that the source has folded into records of this feed already: they were read, and stand in no batch. */
+  readonly coalesced?: number;
 }
 
 export interface StreamInfo {

@@ -23,10 +23,12 @@ export async function writeBatch(run: FeedRun, batch: Batch): Promise<void> {
   checkShape(stream, batch);
   const { pending } = stream.tally;
   const rejected = batch.rejected ?? [];
-  pending.read += batch.records.count + rejected.length;
+  const { coalesced = 0 } = batch;
+  pending.read += batch.records.count + rejected.length + coalesced;
+  pending.coalesced += coalesced;
   pending.bytes += batch.records.bytes;
   pending.batches += 1;
-  run.book.countRead(batch.records.count + rejected.length);
+  run.book.countRead(batch.records.count + rejected.length + coalesced);
   setRejectsAside(run, stream, rejected);
   run.uncommitted = run.uncommitted?.length === 0 ? [] : null;
   const touched = await writeRecords(run, stream, batch);

@@ -54,15 +54,11 @@ export function readLines(reading: Reading, { lines, oversized, last }: TakenLin
 /** Rows that are handed on as they are. */
 export function readMessages(reading: Reading, messages: Messages, last: boolean): ReadRows {
   const { count, bytes, pieces, release, lastRow } = messages;
-  const { shape, wire, ref } = reading;
+  const { shape, wire } = reading;
   const binary = wire === BINARY_FORM;
   const cells = binary ? binaryRowReader(shape)(lastRow) : splitLine(lastRow.toString('utf8', 0, lastRow.length - 1));
-  const rows = (): Iterable<Row> => {
-    if (pieces.length === 0) throw new TrueupError('E_BUG', `Rows of '${ref.name}' were asked for after they had been let go.`);
-    return binary ? binaryRows(shape, pieces) : scanLines(reading, { pieces: [...rowPieces(messages)], count, bytes });
-  };
   return {
-    records: { ...lazyRecords(reading, rows, messages), form: wire, wire: pieces, release },
+    records: wireRecords(reading, pieces, { count, bytes, release }),
     rejected: [],
     place: placeAt(
       reading,
@@ -70,6 +66,25 @@ export function readMessages(reading: Reading, messages: Messages, last: boolean
     ),
     last,
   };
+}
+
+/**
+ * Rows as CopyData messages, in pieces that may be cut anywhere.
+ *
+ * @param reading as `asWire` makes it
+ * @param pieces empty once they were let go
+ */
+export function wireRecords(
+  reading: Reading,
+  pieces: readonly Buffer[],
+  { count, bytes, release }: { readonly count: number; readonly bytes: number; release?(): void },
+): Records {
+  const { shape, wire, ref } = reading;
+  const rows = (): Iterable<Row> => {
+    if (pieces.length === 0) throw new TrueupError('E_BUG', `Rows of '${ref.name}' were asked for after they had been let go.`);
+    return wire === BINARY_FORM ? binaryRows(shape, pieces) : scanLines(reading, { pieces: [...rowPieces({ pieces })], count, bytes });
+  };
+  return { ...lazyRecords(reading, rows, { count, bytes }), form: wire, wire: pieces, ...(release === undefined ? {} : { release }) };
 }
 
 function placeAt(reading: Reading, cells: readonly (string | null)[]): ReadPlace {

@@ -1,9 +1,9 @@
 import { OP } from '../../../src/sdk.ts';
-import { keyCells } from './log-table.ts';
 import type { LogTable } from './log-table.ts';
-import type { Pending } from './pending.ts';
+import type { ChangeSink, Pending } from './pending.ts';
 import { DELETE, INSERT, NEW_TUPLE, OLD_KEY, OLD_ROW, readTuple } from './pgoutput.ts';
 import type { Reader } from './pgoutput.ts';
+import { rejectRow } from './wire-change.ts';
 
 type TextRow = (string | null | undefined)[];
 
@@ -18,7 +18,7 @@ type TextRow = (string | null | undefined)[];
  * @param bytes of the message
  */
 export function addChange(
-  pending: Pending,
+  pending: ChangeSink,
   table: LogTable,
   change: { readonly kind: number; readonly reader: Reader; readonly bytes: number },
 ): void {
@@ -54,26 +54,16 @@ interface Change {
   readonly op: number;
 }
 
-function addRow(pending: Pending, table: LogTable, { row, bytes, op }: Change): void {
+function addRow(pending: ChangeSink, table: LogTable, { row, bytes, op }: Change): void {
   const { ref, shape } = table.reading;
-  if (table.key.some((field) => row[field] === null || row[field] === undefined)) {
-    const message = `A row of '${ref.name}' has NULL in its key (${ref.key.join(', ')}), so it cannot be told apart.`;
-    return pending.reject(table.reading, { position: keyText(table, row), code: 'E_RECORD_UNREADABLE', message });
-  }
-  if (bytes > ref.maxRecordBytes) {
-    const message = `A row of '${ref.name}' weighs ${bytes} bytes, more than maxRecordBytes (${ref.maxRecordBytes}).`;
-    return pending.reject(table.reading, { key: keyCells(table, row), position: keyText(table, row), code: 'E_RECORD_TOO_LARGE', message });
-  }
+  if (table.key.some((field) => row[field] === null || row[field] === undefined)) return rejectRow(pending, table, row, null);
+  if (bytes > ref.maxRecordBytes) return rejectRow(pending, table, row, bytes);
   const cells = op === OP.touch && row.length === shape.fields.length ? keyRow(table, row) : row;
   pending.add(table.reading, op, cells, bytes);
 }
 
-function keyText(table: LogTable, row: TextRow): string {
-  return table.key.map((field) => row[field] ?? 'NULL').join(' ');
-}
-
-function blank({ width }: LogTable): TextRow {
-  return Array.from<string | null | undefined>({ length: width });
+function blank({ blank: none }: LogTable): TextRow {
+  return none.slice();
 }
 
 /** A row of which only the key cells are set. */
@@ -94,5 +84,6 @@ function fillFrom(row: TextRow, old: TextRow): boolean {
 }
 
 export function truncated(table: LogTable, pending: Pending): void {
-  pending.add(table.reading, OP.truncate, blank(table), 0);
+  if (table.wire === null) pending.add(table.reading, OP.truncate, blank(table), 0);
+  else pending.wire(table.wire, 0).addCells(null, OP.truncate, blank(table));
 }

@@ -1,7 +1,7 @@
 import type { StreamRef } from '../../../src/sdk.ts';
 import { parseStreamName } from '../quote.ts';
 import { resolveReading } from '../read/reading.ts';
-import type { Reading } from '../read/reading.ts';
+import type { Reading, WireForm } from '../read/reading.ts';
 import { withReading } from '../session/session.ts';
 import type { Server } from '../session/session.ts';
 import { readRelation } from '../read/stream-reader.ts';
@@ -13,7 +13,7 @@ import type { RelationMessage } from './pgoutput.ts';
 export interface LogCatalog {
   /** `null`: no table of the feed. `undefined`: the log has not described it yet. */
   table(oid: number): LogTable | null | undefined;
-  /** Takes in how the log describes a table from here on. `true`: its fields are others than before. */
+  /** Takes in how the log describes a table from here on. `true`: its records are others than before, in their fields or in how they travel. */
   describe(message: RelationMessage, signal: AbortSignal): Promise<boolean>;
   /** A stream as the catalog knows it. */
   reading(name: string): Reading | undefined;
@@ -21,9 +21,17 @@ export interface LogCatalog {
   any(): Reading;
 }
 
-export async function openLogCatalog(server: Server, refs: readonly StreamRef[], signal: AbortSignal): Promise<LogCatalog> {
+/** @param forms in which the rows of streams are handed on; absent: as cells */
+export async function openLogCatalog(
+  server: Server,
+  refs: readonly StreamRef[],
+  forms: ReadonlyMap<string, WireForm>,
+  signal: AbortSignal,
+): Promise<LogCatalog> {
   const readings = new Map<string, Reading>();
   const described = new Map<number, { readonly message: RelationMessage; readonly table: LogTable | null }>();
+  /** By stream: whether its records travelled as bytes so far. */
+  const asBytes = new Map<string, boolean>();
   const byTable = new Map(refs.map((ref) => [tableKey(parseStreamName(ref.name, server.options.schema)), ref]));
 
   const look = async (some: readonly StreamRef[], within: AbortSignal): Promise<void> => {
@@ -50,8 +58,12 @@ export async function openLogCatalog(server: Server, refs: readonly StreamRef[],
       // What was read when the feed was opened may be older than what the log says now.
       if (before !== undefined || !fits(message, readings.get(ref.name) as Reading)) await look([ref], within);
       const reading = readings.get(ref.name) as Reading;
-      described.set(message.oid, { message, table: logTable(message, reading) });
-      return reading.shape !== shape;
+      const table = logTable(message, reading, forms.get(ref.name) ?? null);
+      described.set(message.oid, { message, table });
+      const travels = table.wire !== null;
+      const travelled = asBytes.get(ref.name) ?? travels;
+      asBytes.set(ref.name, travels);
+      return reading.shape !== shape || travels !== travelled;
     },
     reading: (name) => readings.get(name),
     any: () => readings.values().next().value as Reading,

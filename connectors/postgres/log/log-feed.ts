@@ -1,4 +1,8 @@
+import { TrueupError } from '../../../src/sdk.ts';
 import type { Batch, Cursor, FetchRequest } from '../../../src/sdk.ts';
+import { BINARY_FORM } from '../copy/binary.ts';
+import { TEXT_FORM } from '../copy/text.ts';
+import type { WireForm } from '../read/reading.ts';
 import { withReading } from '../session/session.ts';
 import type { Server } from '../session/session.ts';
 import { parseLogCursor } from './cursor.ts';
@@ -8,7 +12,7 @@ import type { Lsn } from './lsn.ts';
 import { readPublished, refuseOtherTables } from './published.ts';
 import type { Published } from './published.ts';
 import { drainTarget, findPosition } from './position.ts';
-import { limitsOf, readLog } from './read-log.ts';
+import { CellsNeeded, limitsOf, readLog } from './read-log.ts';
 import { startReplication } from './replication.ts';
 import type { LogStream } from './replication.ts';
 import { fullXid, readVisibility, sees } from './snapshots.ts';
@@ -32,9 +36,11 @@ interface Held {
   readonly catalog: LogCatalog;
   readonly timeline: string;
   readonly published: Published;
+  /** Cells are as the types send them. */
+  readonly binary: boolean;
   /** `null`: nobody knows where it stands; it is only there to confirm what is still being written. */
   readonly at: Lsn | null;
-  /** Names of the streams. */
+  /** Names of the streams, and in which forms they are handed over. */
   readonly streams: string;
 }
 
@@ -43,7 +49,10 @@ export function openLogFeed(server: Server, names: LogNames): LogFeed {
   /** Low 32 bits of the transactions that were delivered and may not be visible to everybody. */
   let recent = new Set<number>();
 
-  const streamsOf = (request: FetchRequest): string => JSON.stringify(request.streams);
+  /** Whether the log holds what cannot be read as the types send it: it is read as text then, for as long as this process lives. */
+  let plain = false;
+
+  const streamsOf = (request: FetchRequest): string => JSON.stringify([request.streams, ...request.forms, plain]);
   const begin = async (request: FetchRequest): Promise<Held & { readonly at: Lsn }> => {
     const cursor = request.after === null ? null : parseLogCursor(request.after);
     const before = held;
@@ -54,9 +63,11 @@ export function openLogFeed(server: Server, names: LogNames): LogFeed {
     const { at, confirmed, timeline } = await findPosition(server, names.slot, cursor, request.signal);
     const published = await readPublished(server, names.publication, request.streams, request.signal);
     if (cursor !== null) refuseOtherTables(cursor.published, published, request.streams);
-    const catalog = await openLogCatalog(server, request.streams, request.signal);
-    const stream = await startReplication(server, { ...names, from: at, confirmed }, request.signal);
-    return { stream, catalog, timeline, published, at, streams: streamsOf(request) };
+    const forms = plain ? new Map<string, WireForm>() : wireForms(request);
+    const catalog = await openLogCatalog(server, request.streams, forms, request.signal);
+    const binary = isBinary(forms);
+    const stream = await startReplication(server, { ...names, from: at, confirmed, binary }, request.signal);
+    return { stream, catalog, timeline, published, at, binary, streams: streamsOf(request) };
   };
   const forget = async (signal: AbortSignal): Promise<void> => {
     if (recent.size === 0) return;
@@ -78,6 +89,7 @@ export function openLogFeed(server: Server, names: LogNames): LogFeed {
           slot: names.slot,
           from: from.at,
           target,
+          slabs: server.slabs,
           limits: limitsOf(request),
           maxDelayMs: request.maxDelayMs ?? Number.POSITIVE_INFINITY,
           signal,
@@ -86,6 +98,10 @@ export function openLogFeed(server: Server, names: LogNames): LogFeed {
         held = { ...from, at };
         ended = true;
         if (recent.size > MAX_REMEMBERED) await forget(signal);
+      } catch (error) {
+        if (!(error instanceof CellsNeeded)) throw error;
+        plain = true;
+        throw new TrueupError('E_CONNECTION_LOST', 'The log is read again, as text: it holds rows of an older shape of their table.');
       } finally {
         stopBeating();
         // What was handed over is still being written: the connection stays for its confirmation, unless it is the one that failed.
@@ -107,6 +123,20 @@ export function openLogFeed(server: Server, names: LogNames): LogFeed {
     held = null;
     await closing?.stream.close();
   }
+}
+
+/**
+ * In which forms rows can be handed on as they are in the log: as bytes of the types where every stream is taken so, else as text where that was agreed.
+ * One connection sends all of them in the same way.
+ */
+function wireForms({ streams, forms }: FetchRequest): Map<string, WireForm> {
+  const agreed = streams.map(({ name }) => [name, forms.get(name)] as const);
+  if (agreed.every(([, form]) => form === BINARY_FORM)) return new Map(streams.map(({ name }) => [name, BINARY_FORM]));
+  return new Map(agreed.flatMap(([name, form]) => (form === TEXT_FORM ? [[name, TEXT_FORM] as const] : [])));
+}
+
+function isBinary(forms: ReadonlyMap<string, WireForm>): boolean {
+  return [...forms.values()].includes(BINARY_FORM);
 }
 
 /** Writes into the log at every heartbeat. One that fails is of no concern: the stream itself notices what is wrong. */

@@ -1,27 +1,33 @@
 import { TrueupError } from '../../../src/sdk.ts';
 import type { Cell } from '../../../src/sdk.ts';
-import type { Reading } from '../read/reading.ts';
+import type { Reading, WireForm } from '../read/reading.ts';
 import type { RelationMessage } from './pgoutput.ts';
+import { wireTable } from './wire-table.ts';
+import type { WireTable } from './wire-table.ts';
 
 /** How the tuples of a table become records of its stream, as the log describes the table at this place. */
 export interface LogTable {
   readonly reading: Reading;
   /** For each column of a tuple its field, -1: not read. */
   readonly fields: Int32Array;
-  readonly width: number;
+  /** A row of which nothing is known. */
+  readonly blank: readonly undefined[];
   /** Whether a tuple of a new row holds every field with the type that it has now. Else its key is looked up. */
   readonly whole: boolean;
   /** Indices of the key among the fields. */
   readonly key: readonly number[];
+  /** How its rows are handed on as bytes; `null`: as cells. */
+  readonly wire: WireTable | null;
 }
 
 /**
  * Lays the columns of the log over the fields of the stream, which are those of the catalog as it is now. The log may be older: a column that it does not have
  * yet, or has with another type, cannot be taken from it.
  *
+ * @param form in which rows are handed on; `null`: as cells
  * @throws {TrueupError} `E_STREAM_KEY` when old rows do not hold the stream's key, so that nobody could say what was deleted
  */
-export function logTable(message: RelationMessage, reading: Reading): LogTable {
+export function logTable(message: RelationMessage, reading: Reading, form: WireForm | null): LogTable {
   const { shape, relation, ref } = reading;
   const types = new Map(relation.columns.map((column) => [column.name, column.type]));
   const fields = new Int32Array(message.columns.length).fill(-1);
@@ -41,7 +47,9 @@ export function logTable(message: RelationMessage, reading: Reading): LogTable {
       'E_STREAM_KEY',
       `The log of '${ref.name}' names deleted rows by ${[...identity].join(', ') || 'nothing'}, not by ${hidden.join(', ')}: its replica identity does not hold the key.`,
     );
-  return { reading, fields, width: shape.fields.length, whole: found.size === shape.fields.length, key: shape.key };
+  const whole = found.size === shape.fields.length;
+  const wire = form === null || !whole ? null : wireTable(reading, fields, form);
+  return { reading, fields, blank: shape.fields.map(() => undefined), whole, key: shape.key, wire };
 }
 
 /** Whether two messages describe the same columns. */

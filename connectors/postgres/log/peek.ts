@@ -11,7 +11,7 @@ import type { LogCatalog } from './log-catalog.ts';
 import { keyCells } from './log-table.ts';
 import type { LogTable } from './log-table.ts';
 import type { LogNames } from './names.ts';
-import { createPending } from './pending.ts';
+import type { ChangeSink } from './pending.ts';
 import { BEGIN, DELETE, INSERT, RELATION, TRUNCATE, UPDATE, readBegin, readInt32, readRelation, readTruncate } from './pgoutput.ts';
 import { parseLsn } from './lsn.ts';
 import { readSlot } from './slot.ts';
@@ -41,7 +41,7 @@ export async function undeliveredInLog(peek: Peek, signal: AbortSignal): Promise
     throw new TrueupError('E_POSITION_LOST', `Slot '${names.slot}' no longer holds what comes after the checkpoint.`);
   if (end <= after.at) return keys.map(() => false);
   if (slot.activePid !== null) return keys.map(() => true);
-  const catalog = await openLogCatalog(server, [stream], signal);
+  const catalog = await openLogCatalog(server, [stream], new Map(), signal);
   const changed = await withReading(server, signal, (session) => changedKeys(session, peek, catalog, signal));
   const types = catalog.any().key.map((_, index) => keyType(catalog, index));
   return keys.map(
@@ -57,7 +57,11 @@ async function changedKeys(
   signal: AbortSignal,
 ): Promise<Set<string> | null> {
   const found = new Set<string>();
-  const pending = createPending();
+  let table: LogTable | null | undefined = null;
+  const sink: ChangeSink = {
+    add: (_reading, _op, row) => void (table && found.add(keyText(table, row as (string | null)[]))),
+    reject: () => {},
+  };
   let skipped = false;
   const options = `'proto_version', '1', 'publication_names', ${quoteText(`"${names.publication.replaceAll('"', '""')}"`)}`;
   const select = `select pg_catalog.encode(c.data, 'hex') from pg_catalog.pg_logical_slot_peek_binary_changes(${quoteText(names.slot)}, null, null, ${options}) c`;
@@ -70,11 +74,8 @@ async function changedKeys(
     else if (skipped) continue;
     else if (what === TRUNCATE && readTruncate(reader).some((oid) => catalog.table(oid))) return null;
     else if (what === INSERT || what === UPDATE || what === DELETE) {
-      const table = catalog.table(readInt32(reader));
-      if (!table) continue;
-      addChange(pending, table, { kind: what, reader, bytes: 0 });
-      for (const part of pending.parts().values()) for (const row of part.rows) found.add(keyText(table, row as (string | null)[]));
-      pending.clear();
+      table = catalog.table(readInt32(reader));
+      if (table) addChange(sink, table, { kind: what, reader, bytes: 0 });
     }
   }
   return found;

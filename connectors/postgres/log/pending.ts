@@ -1,45 +1,83 @@
 import { OP, cellRecords } from '../../../src/sdk.ts';
-import type { Batch, Cursor, Position, Reject, Row } from '../../../src/sdk.ts';
+import type { Batch, Cursor, Position, Records, Reject, Row } from '../../../src/sdk.ts';
+import type { Slabs } from '../copy/slabs.ts';
 import { TEXT_DIALECT } from '../values/decode.ts';
 import type { Reading } from '../read/reading.ts';
+import { createWirePart } from './wire-part.ts';
+import type { WirePart } from './wire-part.ts';
+import type { WireTable } from './wire-table.ts';
 
 /*
  * Changes that were read and not handed over yet, by stream. Within a stream they keep their order; streams follow each other in the order in which they
- * came first. So the changes of many small transactions over several tables make few batches.
+ * came first. So the changes of many small transactions over several tables make few batches. What transactions that have ended changed is `whole`; behind it
+ * stands what the one that is being read has changed so far.
  */
+
+/** Where the changes of a stream go. */
+export interface ChangeSink {
+  add(reading: Reading, op: number, row: Row, bytes: number): void;
+  reject(reading: Reading, reject: Reject): void;
+}
+
+export interface Pending extends ChangeSink {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Of the rows, those of transactions that have ended. */
+  readonly wholeRows: number;
+  /** Where changes go whose new rows stay bytes. @param bytes of the change */
+  wire(table: WireTable, bytes: number): WirePart;
+  /** The transaction that was being read has ended. */
+  endTransaction(): void;
+  /** What is whole, the last batch with the cursor. */
+  takeWhole(cursor: Cursor, position: Position, committedMs?: number): Batch[];
+  /** Everything, as a part of the transaction that is being read. */
+  takePart(position: Position): Batch[];
+}
 
 interface StreamPart {
   readonly reading: Reading;
-  readonly rows: Row[];
-  readonly ops: number[];
-  readonly rejected: Reject[];
+  rows: Row[];
+  ops: number[];
+  rejected: Reject[];
+  wire: WirePart | null;
   bytes: number;
+  /** How much of it is whole. */
+  whole: { rows: number; rejected: number; bytes: number };
 }
 
-export interface Pending {
-  readonly rows: number;
-  readonly bytes: number;
-  add(reading: Reading, op: number, row: Row, bytes: number): void;
-  reject(reading: Reading, reject: Reject): void;
-  /** Takes over everything of `other`, which is empty then. */
-  append(other: Pending): void;
-  /** The batches, the last with the cursor; empty again. */
-  take(cursor: Cursor | null, position: Position, committedMs?: number): Batch[];
-  parts(): Map<string, StreamPart>;
-  clear(): void;
-}
-
-export function createPending(): Pending {
-  let streams = new Map<string, StreamPart>();
+export function createPending(slabs: Slabs): Pending {
+  const streams = new Map<string, StreamPart>();
   let rows = 0;
   let bytes = 0;
+  let whole = { rows: 0, bytes: 0 };
 
   const partOf = (reading: Reading): StreamPart => {
     const known = streams.get(reading.ref.name);
     if (known !== undefined) return known;
-    const part: StreamPart = { reading, rows: [], ops: [], rejected: [], bytes: 0 };
+    const none = { rows: 0, rejected: 0, bytes: 0 };
+    const part: StreamPart = { reading, rows: [], ops: [], rejected: [], wire: null, bytes: 0, whole: none };
     streams.set(reading.ref.name, part);
     return part;
+  };
+  const count = (part: StreamPart, size: number): void => {
+    part.bytes += size;
+    rows += 1;
+    bytes += size;
+  };
+  const endTransaction = (): void => {
+    for (const part of streams.values()) {
+      part.whole = { rows: part.rows.length, rejected: part.rejected.length, bytes: part.bytes };
+      part.wire?.fold();
+    }
+    whole = { rows, bytes };
+  };
+  const take = (position: Position, cursor: Cursor | null): Batch[] => {
+    const batches = [...streams.values()].flatMap((part) => takeFrom(part, position));
+    for (const [name, part] of streams) if (part.rows.length + part.rejected.length + part.bytes === 0) streams.delete(name);
+    rows -= whole.rows;
+    bytes -= whole.bytes;
+    whole = { rows: 0, bytes: 0 };
+    return batches.map((batch, index) => (index === batches.length - 1 ? { ...batch, cursor } : batch));
   };
 
   return {
@@ -49,60 +87,66 @@ export function createPending(): Pending {
     get bytes() {
       return bytes;
     },
+    get wholeRows() {
+      return whole.rows;
+    },
     add(reading, op, row, size) {
       const part = partOf(reading);
       part.rows.push(row);
       part.ops.push(op);
-      part.bytes += size;
-      rows += 1;
-      bytes += size;
+      count(part, size);
     },
     reject(reading, reject) {
-      partOf(reading).rejected.push(reject);
-      rows += 1;
+      const part = partOf(reading);
+      part.rejected.push(reject);
+      count(part, 0);
     },
-    append(other) {
-      if (rows === 0) streams = other.parts();
-      else
-        for (const from of other.parts().values()) {
-          const part = partOf(from.reading);
-          for (let index = 0; index < from.rows.length; index += 1) {
-            part.rows.push(from.rows[index] as Row);
-            part.ops.push(from.ops[index] as number);
-          }
-          part.rejected.push(...from.rejected);
-          part.bytes += from.bytes;
-        }
-      rows += other.rows;
-      bytes += other.bytes;
-      other.clear();
+    wire(table, size) {
+      const part = partOf(table.reading);
+      count(part, size);
+      return (part.wire ??= createWirePart(table, slabs));
     },
-    take(cursor, position, committedMs) {
-      const parts = [...streams.values()];
-      const batches = parts.map((part, index) => ({
-        ...batchOf(part, index === parts.length - 1 ? cursor : null, position),
-        ...(committedMs === undefined ? {} : { committedMs }),
-      }));
-      this.clear();
-      return batches;
-    },
-    parts: () => streams,
-    clear() {
-      streams = new Map();
-      rows = bytes = 0;
+    endTransaction,
+    takeWhole: (cursor, position, committedMs) =>
+      take(position, cursor).map((batch) => (committedMs === undefined ? batch : { ...batch, committedMs })),
+    takePart(position) {
+      endTransaction();
+      return take(position, null);
     },
   };
 }
 
-function batchOf({ reading, rows, ops, rejected, bytes }: StreamPart, cursor: Cursor | null, position: Position): Batch {
-  return {
-    stream: reading.ref.name,
-    shape: reading.shape,
-    records: cellRecords({ rows, bytes, textDialect: TEXT_DIALECT, decoders: reading.decoders }),
-    ops: ops.every((op) => op === OP.upsert) ? null : Uint8Array.from(ops),
-    distinctKeys: false,
-    cursor,
-    position,
-    ...(rejected.length > 0 ? { rejected } : {}),
+/** The batches of what is whole of a stream. */
+function takeFrom(part: StreamPart, position: Position): Batch[] {
+  const { reading, whole } = part;
+  const folded = part.wire?.take() ?? { rows: [], ops: [], records: null, coalesced: 0 };
+  const [rows, ops, rejected] = [part.rows.splice(0, whole.rows), part.ops.splice(0, whole.rows), part.rejected.splice(0, whole.rejected)];
+  const bytes = whole.bytes;
+  part.bytes -= bytes;
+  part.whole = { rows: 0, rejected: 0, bytes: 0 };
+  const cells = (some: readonly Row[], weight: number) =>
+    cellRecords({ rows: some, bytes: weight, textDialect: TEXT_DIALECT, decoders: reading.decoders });
+  const made: Batch[] = [];
+  const add = (records: Records, of: readonly number[], more: Partial<Batch>): void => {
+    const upserts = of.every((op) => op === OP.upsert);
+    made.push({
+      stream: reading.ref.name,
+      shape: reading.shape,
+      records,
+      ops: upserts ? null : Uint8Array.from(of),
+      distinctKeys: false,
+      cursor: null,
+      position,
+      ...more,
+    });
   };
+  const wireBytes = folded.records?.bytes ?? 0;
+  if (rows.length + rejected.length > 0) add(cells(rows, bytes), ops, rejected.length > 0 ? { rejected } : {});
+  // Removed rows go first: their unique values are then free for others.
+  const { coalesced } = folded;
+  const counts = coalesced > 0 ? { coalesced } : {};
+  if (folded.rows.length > 0)
+    add(cells(folded.rows, Math.max(0, bytes - wireBytes)), folded.ops, { distinctKeys: true, ...(folded.records === null ? counts : {}) });
+  if (folded.records !== null) add(folded.records, [], { distinctKeys: true, ...counts });
+  return made;
 }

@@ -1,5 +1,6 @@
 import { cellRecords } from '../../../src/sdk.ts';
 import type { Batch, FetchRequest } from '../../../src/sdk.ts';
+import type { Slabs } from '../copy/slabs.ts';
 import { TEXT_DIALECT } from '../values/decode.ts';
 import { addChange, truncated } from './changes.ts';
 import { writeLogCursor } from './cursor.ts';
@@ -24,10 +25,11 @@ import {
 import type { BeginMessage, Reader } from './pgoutput.ts';
 import type { Published } from './published.ts';
 import type { LogStream } from './replication.ts';
+import { addWireChange } from './wire-change.ts';
 import { KEEPALIVE, XLOG_DATA, XLOG_HEADER, readKeepalive } from './wire.ts';
 
 /** How long a few changes are waited on for more to come (ms): a batch of one row costs the target as much as one of a hundred. */
-const LINGER_MS = { drain: 100, follow: 10 };
+const LINGER_MS = { drain: 250, follow: 10 };
 /** Progress without records is told this often (ms). */
 const PROGRESS_MS = 1000;
 /** How often the server is asked whether it has come to the end: at first, and at most (ms). */
@@ -35,15 +37,24 @@ const ASK_MS = { first: 10, most: 500 };
 /** The longest time without looking around (ms). */
 const WAIT_MS = 1000;
 
+/** A row must be looked into, and stands in the log as its types send it. */
+export class CellsNeeded extends Error {
+  override readonly name = 'CellsNeeded';
+}
+
 export interface LogRead {
   readonly stream: LogStream;
   readonly catalog: LogCatalog;
   readonly slot: string;
   readonly timeline: string;
   readonly published: Published;
+  /** Cells are as the types send them. */
+  readonly binary: boolean;
   readonly from: Lsn;
   /** drain: where the log ends; follow: `null`. */
   readonly target: Lsn | null;
+  /** Memory for rows that stay bytes. */
+  readonly slabs: Slabs;
   readonly limits: { readonly rows: number; readonly bytes: number };
   readonly maxDelayMs: number;
   readonly signal: AbortSignal;
@@ -60,9 +71,7 @@ export async function* readLog(read: LogRead): AsyncGenerator<Batch, Lsn> {
   const { frames } = stream;
   const lingerMs = read.target === null ? Math.min(read.maxDelayMs, LINGER_MS.follow) : LINGER_MS.drain;
   const reader: Reader = { bytes: frames.bytes, at: 0 };
-  /** Of whole transactions, and of the one that is being read. */
-  const whole = createPending();
-  const open = createPending();
+  const pending = createPending(read.slabs);
   let transaction: BeginMessage | null = null;
   /** Whether a part of a transaction was handed over whose end was not. */
   let begun = false;
@@ -85,13 +94,13 @@ export async function* readLog(read: LogRead): AsyncGenerator<Batch, Lsn> {
     toldAt = performance.now();
     const since = committedMs;
     committedMs = undefined;
-    return whole.rows === 0 ? [progress(catalog, cursor(), position())] : whole.take(cursor(), position(), since);
+    return pending.wholeRows === 0 ? [progress(catalog, cursor(), position())] : pending.takeWhole(cursor(), position(), since);
   };
   const handOverPart = (): Batch[] => {
     begun = true;
-    return open.take(null, position());
+    return pending.takePart(position());
   };
-  const isFull = () => whole.rows + open.rows >= limits.rows || whole.bytes + open.bytes >= limits.bytes;
+  const isFull = () => pending.rows >= limits.rows || pending.bytes >= limits.bytes;
 
   for (;;) {
     if (signal.aborted) throw signal.reason;
@@ -102,43 +111,48 @@ export async function* readLog(read: LogRead): AsyncGenerator<Batch, Lsn> {
       const what = reader.bytes[reader.at++] as number;
       if (what === INSERT || what === UPDATE || what === DELETE) {
         const table = catalog.table(readInt32(reader));
-        if (table) addChange(open, table, { kind: what, reader, bytes: frames.end - reader.at });
+        if (table) {
+          const change = { kind: what, reader, bytes: frames.end - reader.at };
+          if (table.wire !== null) addWireChange(pending, table, table.wire, change);
+          else if (read.binary) throw new CellsNeeded();
+          else addChange(pending, table, change);
+        }
       } else if (what === BEGIN) transaction = readBegin(reader);
       else if (what === COMMIT) {
         at = readCommitEnd(reader);
         timeMs = transaction?.timeMs;
         read.onTransaction(transaction?.xid ?? 0);
-        if (whole.rows === 0) firstAt = performance.now();
-        if (open.rows > 0) committedMs ??= timeMs;
-        whole.append(open);
+        if (pending.wholeRows === 0) firstAt = performance.now();
+        if (pending.rows > pending.wholeRows) committedMs ??= timeMs;
+        pending.endTransaction();
         transaction = null;
-        if (whole.rows > 0 && performance.now() - firstAt >= read.maxDelayMs) yield* handOver();
+        if (pending.wholeRows > 0 && performance.now() - firstAt >= read.maxDelayMs) yield* handOver();
         // What goes on being written is for the next drain.
         if (read.target !== null && at >= read.target) break;
       } else if (what === TRUNCATE)
         for (const oid of readTruncate(reader)) {
           const table = catalog.table(oid);
-          if (table) truncated(table, open);
+          if (table) truncated(table, pending);
         }
       else if (what === RELATION && (await catalog.describe(readRelation(reader), signal))) {
-        if (whole.rows > 0) yield* handOver();
-        if (open.rows > 0) yield* handOverPart();
+        if (pending.wholeRows > 0) yield* handOver();
+        if (pending.rows > 0) yield* handOverPart();
       }
       if (!isFull()) continue;
-      if (whole.rows > 0) yield* handOver();
-      if (open.rows >= limits.rows || open.bytes >= limits.bytes) yield* handOverPart();
+      if (pending.wholeRows > 0) yield* handOver();
+      if (isFull()) yield* handOverPart();
       continue;
     }
     if (kind === KEEPALIVE) {
       const { end, wantsReply } = readKeepalive(frames.bytes, frames.start);
-      if (transaction === null && whole.rows === 0 && end > at) at = end;
+      if (transaction === null && pending.rows === 0 && end > at) at = end;
       stream.received(end);
       if (wantsReply) stream.reply();
       continue;
     }
     // Nothing has arrived.
     const now = performance.now();
-    if (whole.rows > 0 || (begun && transaction === null)) {
+    if (pending.wholeRows > 0 || (begun && transaction === null)) {
       const leftMs = firstAt + lingerMs - now;
       if (leftMs <= 0 || begun) yield* handOver();
       else await stream.arrived(leftMs, signal);
@@ -156,7 +170,7 @@ export async function* readLog(read: LogRead): AsyncGenerator<Batch, Lsn> {
     }
     await stream.arrived(read.target === null ? WAIT_MS : Math.max(1, askAt - now), signal);
   }
-  if (at > delivered || whole.rows > 0) yield* handOver();
+  if (at > delivered || pending.wholeRows > 0) yield* handOver();
   return at;
 }
 

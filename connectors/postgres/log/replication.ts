@@ -32,6 +32,8 @@ export interface StartReplication {
   readonly from: Lsn;
   /** What the server was told to be durable. A cursor alone says nothing: whoever reads from it may only be looking. */
   readonly confirmed: Lsn;
+  /** Cells as the types send them, not as text. From PostgreSQL 14 on. */
+  readonly binary: boolean;
 }
 
 export interface LogStream {
@@ -62,7 +64,7 @@ export async function startReplication(server: Server, start: StartReplication, 
     const [row] = await session.query('show wal_sender_timeout');
     const stream = streamOf(session, start, statusEvery(row?.[0] ?? ''));
     await stream.begin(
-      `START_REPLICATION SLOT "${start.slot}" LOGICAL ${lsnText(start.from)} (proto_version '1', publication_names ${quoteText(`"${start.publication.replaceAll('"', '""')}"`)})`,
+      `START_REPLICATION SLOT "${start.slot}" LOGICAL ${lsnText(start.from)} (proto_version '1', ${start.binary ? `binary 'true', ` : ''}publication_names ${quoteText(`"${start.publication.replaceAll('"', '""')}"`)})`,
     );
     return stream;
   } catch (error) {

@@ -6,15 +6,18 @@ export interface ServerFacts {
   readonly standby: boolean;
   /** Of the WAL. A new one after a failover or a restore. */
   readonly timeline: string;
+  /** `170004` for 17.4. */
+  readonly version: number;
 }
 
 export async function readServerFacts(session: Session): Promise<ServerFacts> {
   const [row] = await session.query(
     `select pg_catalog.pg_is_in_recovery(),
             case when pg_catalog.pg_is_in_recovery() then (select pg_catalog.lpad(pg_catalog.upper(pg_catalog.to_hex(timeline_id)), 8, '0') from pg_catalog.pg_control_checkpoint())
-                 else pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) end`,
+                 else pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) end,
+            pg_catalog.current_setting('server_version_num')`,
   );
-  return { standby: row?.[0] === 't', timeline: row?.[1] as string };
+  return { standby: row?.[0] === 't', timeline: row?.[1] as string, version: Number(row?.[2]) };
 }
 
 /** Names the data: the cluster (the same for a standby and after a failover) and the database in it, by its oid, which a rename keeps. */

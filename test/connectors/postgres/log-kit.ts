@@ -1,4 +1,4 @@
-import type { Cursor, StreamRef } from '../../../src/sdk.ts';
+import type { Cursor, Form, StreamRef } from '../../../src/sdk.ts';
 import type { SourceFixture } from '../../../src/testing/index.ts';
 import { createDatabase } from '../../servers/postgres.ts';
 import type { TestDatabase } from '../../servers/postgres.ts';
@@ -21,7 +21,7 @@ export async function beginLog(url: string, refs: readonly StreamRef[]): Promise
 }
 
 /** Things by the log, whose slot was made before the first of them. */
-export async function logFixture(table: Pick<FixtureTable, 'setup'>): Promise<SourceFixture> {
+export async function logFixture(table: Pick<FixtureTable, 'setup'> & { readonly form?: Form }): Promise<SourceFixture> {
   let database: TestDatabase | null = null;
   const fixture = await sourceFixture({
     ref: { changes: { by: 'log' }, job: 'fixture' },
@@ -35,6 +35,7 @@ export async function logFixture(table: Pick<FixtureTable, 'setup'>): Promise<So
   return {
     ...fixture,
     startWaits: true,
+    ...(table.form === undefined ? {} : { form: table.form }),
     delete: async (ids) => void (await own.query('delete from things where id = any($1::bigint[])', [ids])),
     truncate: async () => void (await own.query('truncate things')),
   };
