@@ -64,6 +64,21 @@ describeWithPostgres('memory is bounded by bytes', () => {
     );
   });
 
+  it.runIf(onLinux)('with values of 5 MB between narrow rows, which nobody looks into', { timeout: TIMEOUT_MS }, async () => {
+    await expectBounded(
+      'public.mixed',
+      async (source) => {
+        await source.query(
+          'create table public.mixed (id int primary key, note text, big text, updated_at timestamptz not null default now()); alter table public.mixed alter column big set storage external',
+        );
+        await source.query(
+          `insert into public.mixed select n, 'note ' || n, case when n % 1500 = 0 then repeat('é' || n % 10, 1700000) end from generate_series(1, 60000) n`,
+        );
+      },
+      60_000,
+    );
+  });
+
   it.runIf(onLinux)('with a file of any size, far below the limit of others', { timeout: TIMEOUT_MS }, async () => {
     const scenario = await openScenario();
     const line = (id: number): string =>

@@ -46,9 +46,14 @@ export function signatureStripper(): (run: Buffer) => Buffer {
   };
 }
 
+/** What makes a text of the bytes of each field. */
+export function fieldTexts({ fields }: Shape): readonly BinaryText[] {
+  return fields.map(({ native }) => binaryText(binaryType(native?.type) ?? ''));
+}
+
 /** Reads one row, without its header, as the texts that the server would have sent. */
-export function binaryRowReader({ fields }: Shape): (row: Buffer) => (string | null)[] {
-  const decoders = fields.map(({ native }): BinaryText => binaryText(binaryType(native?.type) ?? ''));
+export function binaryRowReader(shape: Shape): (row: Buffer) => (string | null)[] {
+  const decoders = fieldTexts(shape);
   return (row) => {
     if (row.readInt16BE(0) !== decoders.length)
       throw new TrueupError('E_BUG', `A row has ${row.readInt16BE(0)} cells, expected ${decoders.length}.`);

@@ -14,8 +14,8 @@ export interface Messages {
   readonly bytes: number;
   /** Gives the memory back; the pieces must not be looked at any more. Harmless when called twice. */
   release(): void;
-  /** The last row alone, without its header. A copy. */
-  readonly lastRow: Buffer;
+  /** Where the last row begins, behind its header. */
+  readonly lastRowAt: number;
 }
 
 export interface MessageLimits {
@@ -97,7 +97,7 @@ export function messageCollector(limits: MessageLimits, slabs: Slabs): MessageCo
         count,
         bytes,
         pieces: taken,
-        lastRow: copyOf(taken, begin + HEADER_BYTES),
+        lastRowAt: begin + HEADER_BYTES,
         release: () => slabs.give(taken.splice(0).map((piece) => Buffer.from(piece.buffer))),
       };
       store.clear();
@@ -105,11 +105,6 @@ export function messageCollector(limits: MessageLimits, slabs: Slabs): MessageCo
       return messages;
     },
   };
-}
-
-function copyOf(pieces: readonly Buffer[], from: number): Buffer {
-  const first = Math.floor(from / SLAB_BYTES);
-  return Buffer.concat(pieces.slice(first).map((piece, index) => (index === 0 ? piece.subarray(from % SLAB_BYTES) : piece)));
 }
 
 /** Bytes in slabs, one after another. */

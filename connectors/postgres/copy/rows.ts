@@ -1,10 +1,11 @@
 import { TrueupError, cellRecords } from '../../../src/sdk.ts';
 import type { Cell, Records, Reject, Row } from '../../../src/sdk.ts';
-import { BINARY_FORM, binaryRowReader, binaryRows } from './binary.ts';
+import { BINARY_FORM, binaryRows } from './binary.ts';
 import { lastLineTail, lineTexts } from './lines.ts';
 import type { Lines, OversizedLine } from './lines.ts';
 import { rowPieces } from './messages.ts';
 import type { Messages } from './messages.ts';
+import { binaryCells, textCells } from './row-cells.ts';
 import { lastCells, splitLine } from './text.ts';
 import { isoText } from '../changes/cursor.ts';
 import { TEXT_DIALECT } from '../values/decode.ts';
@@ -53,17 +54,14 @@ export function readLines(reading: Reading, { lines, oversized, last }: TakenLin
 
 /** Rows that are handed on as they are. */
 export function readMessages(reading: Reading, messages: Messages, last: boolean): ReadRows {
-  const { count, bytes, pieces, release, lastRow } = messages;
+  const { count, bytes, pieces, release, lastRowAt } = messages;
   const { shape, wire } = reading;
-  const binary = wire === BINARY_FORM;
-  const cells = binary ? binaryRowReader(shape)(lastRow) : splitLine(lastRow.toString('utf8', 0, lastRow.length - 1));
+  const places = reading.placeFields ?? [];
+  const lastRow = { pieces, at: lastRowAt };
   return {
     records: wireRecords(reading, pieces, { count, bytes, release }),
     rejected: [],
-    place: placeAt(
-      reading,
-      (reading.placeFields ?? []).map((field) => cells[field] ?? null),
-    ),
+    place: placeAt(reading, wire === BINARY_FORM ? binaryCells(shape, lastRow, places) : textCells(lastRow, places)),
     last,
   };
 }

@@ -55,7 +55,7 @@ export const DATA: readonly FaultTest[] = [
     name: 'extremes',
     summary: 'the extremes of every type, with a kill in between: equal to the last digit',
     needs: ['extremes'],
-    settings: { records: 100, batchRows: 20 },
+    settings: { records: 100, batchRows: 5 },
     async run(trial) {
       trial.expectEnd(await trial.run(), [0]);
       trial.allow((await trial.pair.extremes?.()) ?? 0);
