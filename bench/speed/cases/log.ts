@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Bench, CaseMaker, Contender } from '../bench.ts';
 import { measure } from '../measure.ts';
+import type { Measured } from '../measure.ts';
 import { counted, jobFolder } from './job.ts';
 import { COLUMNS, expectSame } from './orders.ts';
 
 const NAME = 'postgres-log';
+const PROGRAM = fileURLToPath(new URL('../programs/read-log.ts', import.meta.url));
 const PUBLICATION = 'bench_log';
 const SLOT = 'bench_recv';
 /** Rows of one transaction of the source. */
@@ -30,7 +33,7 @@ export const postgresLog: CaseMaker = (bench) => {
       );
       await bench.query('target', `drop table if exists orders; drop schema if exists trueup cascade; create table orders (${COLUMNS})`);
     },
-    contenders: async () => [await trueupLog(bench), await receive(bench, program)],
+    contenders: async () => [await trueupLog(bench), await receive(bench, program), decode(bench)],
   };
 };
 
@@ -70,6 +73,27 @@ async function trueupLog(bench: Bench): Promise<Contender> {
       const { read } = counted(measured);
       if (read !== bench.rows) throw new Error(`read ${read} changes, expected ${bench.rows}`);
       await expectSame(bench);
+    },
+  };
+}
+
+/** The same reading as in a run, into batches that are thrown away: what the receiving and decoding takes. */
+function decode(bench: Bench): Contender {
+  const read = (...args: string[]) => [process.execPath, PROGRAM, bench.postgres.source, 'public.orders', 'binary', ...args] as const;
+  const result = ({ stdout }: Measured) => JSON.parse(stdout) as { wallMs: number; changes: number };
+  return {
+    name: 'trueup, received and decoded alone',
+    reset: async () => {
+      await bench.query('source', 'truncate orders');
+      await measure({ argv: read('begin') }, []);
+      await change(bench);
+    },
+    command: () => ({ argv: read() }),
+    wallMs: (measured) => result(measured).wallMs,
+    check: async (measured) => {
+      const { changes } = result(measured);
+      if (changes !== bench.rows) throw new Error(`read ${changes} changes, expected ${bench.rows}`);
+      await measure({ argv: read('end') }, []);
     },
   };
 }

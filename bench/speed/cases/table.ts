@@ -1,6 +1,7 @@
 import type { CaseMaker } from '../bench.ts';
 import { deletedHundredth } from './deletes.ts';
 import { fromCsv, fromJsonl } from './files.ts';
+import { postgresLogDelay } from './log-delay.ts';
 import { postgresLog } from './log.ts';
 import { changedDocuments, embeddedDocuments, flatDocuments, rowsFromDocuments, unwoundDocuments } from './mongodb.ts';
 import {
@@ -28,6 +29,7 @@ export const CASES: readonly CaseMaker[] = [
   deletedHundredth,
   killed,
   postgresLog,
+  postgresLogDelay,
   tiesLoad,
   wide,
   json,
