@@ -24,12 +24,13 @@ export async function readLogState(server: Server, feed: Feed, cursor: Cursor | 
     return {
       ...(at === null ? {} : { lagBytes: Math.max(0, Number(end - at)) }),
       ...(slot === null ? {} : { retainedBytes: slot.retainedBytes }),
-      warnings: slot === null ? [`slot '${name}' is not there: the next run cannot go on`] : warningsOf(slot),
+      warnings: slot === null ? [`slot '${name}' is not there: the next run cannot go on`] : slotWarnings(slot),
     };
   });
 }
 
-function warningsOf(slot: Slot): string[] {
+/** What is worth a word before it hurts. */
+export function slotWarnings(slot: Pick<Slot, 'name' | 'lostBecause' | 'walStatus' | 'safeBytes' | 'retainedBytes' | 'activePid'>): string[] {
   const { name, lostBecause, walStatus, safeBytes, retainedBytes, activePid } = slot;
   if (lostBecause !== null) return [`slot '${name}' was given up by the server (${lostBecause}): the next run cannot go on`];
   const warnings: string[] = [];

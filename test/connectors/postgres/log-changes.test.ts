@@ -200,26 +200,6 @@ describeWithPostgres('connectors: postgres, changes from the log', () => {
     await source.close();
   });
 
-  it('is confirmed only up to what was acknowledged, and an idle slot follows a log that others write', async () => {
-    const { database } = await logged('create table t (id int primary key); create table other (id int)', [log('public.t')]);
-    const ref = log('public.t');
-    const confirmed = async () => {
-      const [row] = await database.query<{ behind: string }>(
-        `select pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::text as behind from pg_replication_slots where database = current_database()`,
-      );
-      return Number(row?.behind);
-    };
-    const source = openSource(database.url);
-    await database.query('insert into t values (1)');
-    await database.query('insert into other select generate_series(1, 300000)');
-    const behind = await confirmed();
-    const batches = await Array.fromAsync(source.fetchChanges(fetchRequest(source, ref)));
-    expect(await confirmed()).toBeGreaterThanOrEqual(behind);
-    await source.acknowledge?.(source.feeds([ref])[0]!, cursorAfter(batches) as Cursor, NEVER);
-    await expect.poll(confirmed, { timeout: 5000 }).toBeLessThan(100_000);
-    await source.close();
-  });
-
   it('says what is missing, with the statements: privileges, identity, publication', async () => {
     const database = await createDatabase('log');
     const role = await createRole('reader');
