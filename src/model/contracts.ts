@@ -27,6 +27,8 @@ export interface StreamRef {
   readonly name: string;
   /** The job that reads it: what is kept in the source for it is named after it. */
   readonly job?: string;
+  /** What of the job reads it, where that is no stream of its own: what is kept in the source for it is apart from the rest. */
+  readonly part?: string;
   /** The text of a query stream, in the source's own language. */
   readonly query?: string;
   readonly changes: ChangeSpec;

@@ -67,7 +67,7 @@ async function released(
   told: ChangedFeed,
   signal: AbortSignal,
 ): Promise<ChangedFeed> {
-  if (action.kind !== 'drop' || feed.kind !== 'changes') return told;
+  if (action.kind !== 'drop' || (feed.kind !== 'changes' && feed.kind !== 'embed')) return told;
   try {
     const gone = (await context.source.release?.(feed, signal)) ?? [];
     return gone.length === 0 ? told : { ...told, effect: `${told.effect}; dropped in the source: ${gone.join(', ')}` };
@@ -97,7 +97,7 @@ function changeOne(
       return { next: null, told: { ...told, effect: 'forgotten: the next run loads its streams from the beginning' } };
     case 'rewind':
       // A log does not reach back to the beginning.
-      if (one.feed.kind === 'changes' && isLogHash(one.planHash))
+      if ((one.feed.kind === 'changes' || one.feed.kind === 'embed') && isLogHash(one.planHash))
         return {
           next: null,
           told: { ...told, after: 'the beginning', effect: 'the next run loads its streams again and begins a new place in the log' },

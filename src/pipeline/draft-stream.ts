@@ -130,5 +130,8 @@ function mapStream(
   });
   problems.push(...checked.diagnostics.map(fromDiagnostic));
   if (checked.plan === null) return null;
-  return { mapping: checked.plan, embeds: embedsOf(context, { checked: children.embeds, entry, changes, infos }, problems) };
+  return {
+    mapping: checked.plan,
+    embeds: embedsOf(context, { checked: children.embeds, entry, within: [info.name], changes, infos }, problems),
+  };
 }

@@ -1,7 +1,6 @@
 import { TrueupError } from '../errors.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { Feed } from '../model/feed.ts';
-import { delay } from '../resilience/retry.ts';
 import type { BackfillScope } from './backfill-scope.ts';
 import { beginLoad } from './begin-group.ts';
 import { catchUp, followGroup } from './keep-up.ts';
@@ -12,6 +11,7 @@ import { pumpFeed } from './loop.ts';
 import { fetchFeed, notePhase } from './read-changes.ts';
 import { withFeed } from './run-feed.ts';
 import { lifeState } from './stream-life.ts';
+import { untilSettled } from './until-settled.ts';
 
 /** Brings a group from wherever it stands to the end of its changes, or follows them until stopped. */
 export async function liveGroup(run: JobRun, group: Group, scope: BackfillScope = {}): Promise<void> {
@@ -84,25 +84,13 @@ async function refill(run: JobRun, group: Group): Promise<void> {
       return;
     }
     if (run.signals.stop.aborted) return;
-    await untilSettled(run, group, checkpoints);
+    // A chunk that is read now must hold everything that was delivered so far, or it would undo it. While that lasts the changes are not read on, since
+    // each of them would have to be waited for again.
+    const cursor = checkpoints.find((one) => one.feed.id === group.feed.id)?.cursor ?? null;
+    await untilSettled(run.context.source, { feed: group.feed, cursor }, run.signals);
     if (run.signals.stop.aborted) return;
     await readChunk(run, group, part.feed);
   }
-}
-
-/** How often it is asked whether what was delivered can be seen (ms). */
-const SETTLED_MS = 50;
-
-/**
- * A chunk that is read now must hold everything that was delivered so far, or it would undo it. A log may tell of a commit before others can see it. While
- * that lasts the changes are not read on, since each of them would have to be waited for again.
- */
-async function untilSettled(run: JobRun, group: Group, checkpoints: readonly Checkpoint[]): Promise<void> {
-  const { source } = run.context;
-  const cursor = checkpoints.find((one) => one.feed.id === group.feed.id)?.cursor ?? null;
-  if (source.settled === undefined || cursor === null) return;
-  while (!run.signals.stop.aborted && !(await source.settled(group.feed, cursor, run.signals.abort)))
-    await delay(SETTLED_MS, run.signals.stop);
 }
 
 async function readChunk(run: JobRun, group: Group, feed: Feed): Promise<void> {

@@ -45,7 +45,12 @@ function streamPlanReport(stream: PlannedStream, sample: readonly Json[] | undef
     fields: fieldReports(mapping, targetPlan, stream.embeds),
     ...(stream.children.length === 0 ? {} : { children: stream.children.map(childReport) }),
     ...embedsReport(stream),
-    statements: [sourcePlan, targetPlan, ...stream.children.map((child) => child.targetPlan)].flatMap((one) => one.statements),
+    statements: [
+      sourcePlan,
+      ...stream.embeds.map((embed) => embed.sourcePlan),
+      targetPlan,
+      ...stream.children.map((child) => child.targetPlan),
+    ].flatMap((one) => one.statements),
     problems: stream.problems,
     guarantee: stream.guarantee,
     ...(sourcePlan.rowEstimate === undefined ? {} : { rowEstimate: sourcePlan.rowEstimate }),

@@ -65,7 +65,7 @@ export async function planJob(context: JobContext, signal: AbortSignal, only?: r
   );
   return {
     streams,
-    source: sourcePlan,
+    source: { ...sourcePlan, streams: [...sourcePlan.streams, ...[...embeds.values()].flat().map((embed) => embed.sourcePlan)] },
     target: targetPlan,
     guarantee: weakestGuarantee(streams.map((stream) => stream.guarantee)),
     problems,

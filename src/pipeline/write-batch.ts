@@ -13,6 +13,7 @@ import type { FeedRun, StreamRun } from './feed-run.ts';
 import { letterKey, letterKeyOf } from './letter-book.ts';
 import { setAside } from './set-aside.ts';
 import { letGoOfTooMany, resolveDelivered } from './settle-batch.ts';
+import { untilSettled } from './until-settled.ts';
 import { writeApart } from './write-apart.ts';
 import { writeLate } from './write-late.ts';
 import { writeUnwound } from './write-unwound.ts';
@@ -67,6 +68,7 @@ export async function hydrate(run: FeedRun, stream: StreamRun, keys: readonly (r
     );
   const wanted = new Map(keys.map((key) => [carriersKey(stream, key), key]));
   stream.tally.pending.coalesced += keys.length - wanted.size;
+  await untilSettled(source, { feed: run.feed, cursor: run.checkpoint.cursor }, { stop: run.signals.abort, abort: run.signals.abort });
   const otherwiseSpelt = await writeCurrent(run, stream, wanted, [...wanted.values()]);
   if (wanted.size === 0) return;
   const gone = [...wanted.values()];
@@ -126,6 +128,7 @@ async function writeRecords(run: FeedRun, stream: StreamRun, batch: Batch): Prom
       const at = (index: number): number => originOf(mapped, part.origin, index);
       const onAside = (index: number): unknown => faulty.add(at(index));
       await writeUnwound(run, stream, stream.unwinder, { part, batch, originOf: at, keyAt, onFault, onAside });
+      countChildren(stream, part.batch, (index) => !faulty.has(at(index)));
       continue;
     }
     await writeApart(run.lane, part.batch, onFault, run.signals.abort);

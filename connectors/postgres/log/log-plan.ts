@@ -33,7 +33,7 @@ export async function planLog(session: Session, server: Server, subjects: readon
   const logged = subjects.filter(({ ref }) => isLogged(ref));
   if (logged.length === 0) return new Map();
   const facts = await readLogFacts(session);
-  const names = logNames(server, logged[0]?.ref.job);
+  const names = logNames(server, logged[0]?.ref);
   const oids = logged.flatMap(({ reading }) => (reading.relation.oid === null ? [] : [reading.relation.oid]));
   const known: Known = {
     facts,

@@ -39,7 +39,7 @@ export function openLogSource(server: Server): LogSource {
       id: LOG_FEED,
       kind: 'changes',
       streams: streams.map(({ name }) => name),
-      known: { ...logNames(server, streams[0]?.job) },
+      known: { ...logNames(server, streams[0]) },
     }),
     async startCursor(feed, streams, signal) {
       const { slot, publication } = namesOf(server, feed, streams);
@@ -55,7 +55,7 @@ export function openLogSource(server: Server): LogSource {
     settled: (feed, signal) => opened(feed).settled(signal),
     async beforeLoad(ref, signal) {
       const relation = parseStreamName(ref.name, server.options.schema);
-      if (relation !== null && !made.has(logNames(server, ref.job).slot)) await awaitWriters(server, relation, signal);
+      if (relation !== null && !made.has(logNames(server, ref).slot)) await awaitWriters(server, relation, signal);
     },
     async close() {
       await Promise.all([...feeds.values()].map((feed) => feed.close()));

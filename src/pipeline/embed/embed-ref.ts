@@ -53,9 +53,9 @@ export function embedFeeds(ref: StreamRef): Feed[] {
   return embedChains(ref).flatMap((chain): Feed[] => {
     const { feed } = chain.at(-1) as Embed;
     if (feed === null) return [];
-    const { id, streams, range } = feed;
+    const { id, streams, range, known } = feed;
     const own = { feed: id, streams, ...(range === undefined ? {} : { range }) };
-    return [{ id: feedId(ref, chain), kind: 'embed', streams: [ref.name], range: own }];
+    return [{ id: feedId(ref, chain), kind: 'embed', streams: [ref.name], range: own, ...(known === undefined ? {} : { known }) }];
   });
 }
 

@@ -4,6 +4,7 @@ import { assembled } from './assemble.ts';
 import type { Assembly } from './assembly.ts';
 import { chainOfFeed, embedChains, embeddingShape, isEmbedding, ownPart } from './embed-ref.ts';
 import type { Embed, EmbeddingRef } from './embed-ref.ts';
+import { untilSettled } from '../until-settled.ts';
 import { touches } from './touches.ts';
 import { undeliveredChildren } from './undelivered-children.ts';
 
@@ -16,6 +17,8 @@ import { undeliveredChildren } from './undelivered-children.ts';
 export function embeddingSource(source: Source, secrets: (text: string) => string): Source {
   const only = (batches: AsyncIterable<Batch>, ref: StreamRef, signal: AbortSignal): AsyncIterable<Batch> =>
     isEmbedding(ref) ? assembled(assembly, batches, () => ref, signal) : batches;
+  /** Feeds of the streams themselves that were read, by id. */
+  const read = new Map<string, Feed>();
   const embedding: Source = {
     ...passed(source),
     plan: async (refs, signal) => {
@@ -29,11 +32,24 @@ export function embeddingSource(source: Source, secrets: (text: string) => strin
         ? source.startCursor(feed, refs.map(ownPart), signal)
         : source.startCursor(ownFeed(child, feed), [ownPart(child.ref)], signal);
     },
-    fetchChanges: (request) => fetchChanges(source, assembly, request),
+    fetchChanges: (request) => {
+      if (request.feed.kind === 'changes') read.set(request.feed.id, request.feed);
+      return fetchChanges(source, assembly, request);
+    },
+    ...(source.settled === undefined ? {} : { settled: settledIn(source, read) }),
     ...optional(source, only),
   };
   const assembly: Assembly = { source: embedding, secrets };
   return embedding;
+}
+
+/** What children are joined to must be seen as well as they are. */
+function settledIn(source: Source, read: ReadonlyMap<string, Feed>): NonNullable<Source['settled']> {
+  return async (feed, cursor, signal) => {
+    const feeds = feed.kind === 'embed' ? [deliveredFeed(feed), ...read.values()] : [feed];
+    for (const one of feeds) if ((await source.settled?.(one, cursor, signal)) === false) return false;
+    return true;
+  };
 }
 
 /** What needs no other look at the streams it is asked of. */
@@ -54,9 +70,6 @@ function passed(source: Source): Pick<Source, 'identity' | 'discover' | 'close'>
     ...(source.acknowledge === undefined
       ? {}
       : { acknowledge: async (feed, cursor, signal) => source.acknowledge?.(deliveredFeed(feed), cursor, signal) }),
-    ...(source.settled === undefined
-      ? {}
-      : { settled: async (feed, cursor, signal) => (await source.settled?.(deliveredFeed(feed), cursor, signal)) ?? true }),
     ...(source.heldBack === undefined
       ? {}
       : { heldBack: async (feed, signal) => (await source.heldBack?.(deliveredFeed(feed), signal)) ?? null }),
@@ -106,6 +119,14 @@ function optional(source: Source, only: Only): Partial<Source> {
   };
 }
 
+/** Whose children these are is looked up, and then what they belong to: both must be seen as the changes tell it. */
+async function* visible({ source }: Assembly, { feed, after, signal }: FetchRequest, batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+  for await (const batch of batches) {
+    if (batch.stream !== null) await untilSettled(source, { feed, cursor: batch.cursor ?? after }, { stop: signal, abort: signal });
+    yield batch;
+  }
+}
+
 async function* none(): AsyncGenerator<Batch> {}
 
 function withChildren<T extends { readonly shape: EmbeddingRef['shape'] }>(plan: T, ref: StreamRef | undefined): T {
@@ -137,7 +158,13 @@ function ownFeed({ feed }: Embed, asked: Feed): Feed {
 function deliveredFeed(feed: Feed): Feed {
   if (feed.kind !== 'embed') return feed;
   const { feed: id = feed.id, streams = [], range } = feed.range as { feed?: string; streams?: string[]; range?: Feed['range'] };
-  return { id, kind: 'changes', streams, ...(range === undefined ? {} : { range }) };
+  return {
+    id,
+    kind: 'changes',
+    streams,
+    ...(range === undefined ? {} : { range }),
+    ...(feed.known === undefined ? {} : { known: feed.known }),
+  };
 }
 
 function fetchChanges(source: Source, assembly: Assembly, request: FetchRequest): AsyncIterable<Batch> {
@@ -152,7 +179,7 @@ function fetchChanges(source: Source, assembly: Assembly, request: FetchRequest)
       streams: [ownPart(child.ref)],
       forms: new Map([[child.ref.name, 'cells' as const]]),
     };
-    return touches({ source, ref: ref as EmbeddingRef, chain, signal }, source.fetchChanges(own));
+    return touches({ source, ref: ref as EmbeddingRef, chain, signal }, visible(assembly, request, source.fetchChanges(own)));
   }
   const batches = source.fetchChanges({ ...request, streams: streams.map(ownPart) });
   if (!streams.some(isEmbedding)) return batches;

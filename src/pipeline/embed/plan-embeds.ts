@@ -40,13 +40,15 @@ export function checkedEmbeds(
 export interface EmbedsOf {
   readonly checked: readonly CheckedEmbed[];
   readonly entry: StreamEntry;
+  /** The stream, and the embeds that lie above. */
+  readonly within: readonly string[];
   /** Of the parent. */
   readonly changes: ChangeSpec;
   readonly infos: readonly StreamInfo[];
 }
 
 /** The streams that children are read from. */
-export function embedsOf(context: JobContext, { checked, entry, changes, infos }: EmbedsOf, problems: PlanProblem[]): Embed[] {
+export function embedsOf(context: JobContext, { checked, entry, within, changes, infos }: EmbedsOf, problems: PlanProblem[]): Embed[] {
   const { source } = context;
   return checked.flatMap((one) => {
     const { at } = one;
@@ -68,9 +70,12 @@ export function embedsOf(context: JobContext, { checked, entry, changes, infos }
         ),
       );
     const query = context.job.streams.find((other) => other.query !== null && other.from === one.stream)?.query ?? null;
-    const inner = embedsOf(context, { checked: one.embeds, entry, changes: chosen, infos }, problems);
+    const path = [...within, one.name];
+    const inner = embedsOf(context, { checked: one.embeds, entry, within: path, changes: chosen, infos }, problems);
     const own: StreamRef = {
       name: one.stream,
+      job: context.job.name,
+      part: path.join(':'),
       ...(query === null ? {} : { query }),
       changes: chosen,
       key: one.key,

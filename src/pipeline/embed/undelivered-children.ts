@@ -3,6 +3,7 @@ import type { Source } from '../../model/contracts.ts';
 import type { Cursor } from '../../model/feed.ts';
 import { decodedCell } from '../../model/records.ts';
 import { keyToText } from '../../model/key-text.ts';
+import { childrenNow } from './children-now.ts';
 import type { Embed, EmbeddingRef } from './embed-ref.ts';
 import { ownPart } from './embed-ref.ts';
 import { touches } from './touches.ts';
@@ -28,7 +29,12 @@ export async function undeliveredChildren({ source, ref, chain, after, keys, sig
     key: shape.key.map((_index, at) => at),
     open: false,
   };
-  const wanted = new Set(keys.map((key) => keyToText(keyShape, key)));
+  const textOf = (key: readonly Cell[]): string => keyToText(keyShape, key);
+  if (isExclusive(source, child)) {
+    const found = await undeliveredNow({ source, ref, chain, after, keys, signal }, textOf);
+    return keys.map((key) => found.has(textOf(key)));
+  }
+  const wanted = new Set(keys.map(textOf));
   const found = new Set<string>();
   const enough = new AbortController();
   const within = AbortSignal.any([signal, enough.signal]);
@@ -44,14 +50,31 @@ export async function undeliveredChildren({ source, ref, chain, after, keys, sig
   });
   for await (const { records } of touches({ source, ref, chain, signal: within }, changes)) {
     for (const row of records.rows()) {
-      const text = keyToText(
-        keyShape,
-        shape.key.map((field) => decodedCell(records, row, field)),
-      );
+      const text = textOf(shape.key.map((field) => decodedCell(records, row, field)));
       if (wanted.has(text)) found.add(text);
     }
     if (found.size === wanted.size) break;
   }
   enough.abort();
-  return keys.map((key) => found.has(keyToText(keyShape, key)));
+  return keys.map((key) => found.has(textOf(key)));
+}
+
+/** Whether the changes have one reader, whom another would push aside: what the source keeps for a feed is its reader's. */
+function isExclusive(source: Source, { changes }: EmbeddingRef): boolean {
+  return changes.by === 'log' && source.release !== undefined && source.undelivered !== undefined;
+}
+
+/** Children that are there, by their keys: of those that are gone nobody knows yet whose they were. */
+async function undeliveredNow(asked: UndeliveredChildren, textOf: (key: readonly Cell[]) => string): Promise<Set<string>> {
+  const { source, chain, after, signal } = asked;
+  const { feed, ref: child } = chain.at(-1) as Embed;
+  const found = new Set<string>();
+  const children = await Array.fromAsync(childrenNow(asked, textOf));
+  if (children.length === 0 || feed === null) return found;
+  const keys = children.map(({ key }) => key);
+  const undelivered = (await source.undelivered?.({ feed, stream: ownPart(child), after, keys }, signal)) ?? [];
+  children.forEach(({ owners }, index) => {
+    if (undelivered[index] === true) for (const owner of owners) found.add(owner);
+  });
+  return found;
 }
