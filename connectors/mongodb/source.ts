@@ -23,6 +23,8 @@ import { readChangedSince, readUndelivered } from './read/undelivered.ts';
 
 /** Documents of a batch where the contract names no size. */
 const LOOKUP_LIMITS: BatchLimits = { batchRows: 10_000, batchBytes: 8 * 1024 * 1024 };
+/** Of a whole collection, whose documents somebody looks at and lets go: few enough at a time that their memory is given back cheaply. */
+const SCAN_LIMITS: BatchLimits = { batchRows: 1000, batchBytes: 1024 * 1024 };
 /** follow: how often it looks, within what `maxDelayMs` allows. */
 const POLL_MS = { standard: 500, min: 50, max: 5000 };
 const WHOLE = { range: {}, from: null, chunk: false } as const;
@@ -70,7 +72,7 @@ export function openMongoSource(options: MongoOptions, context: ConnectorContext
           ? readLog(shared, { ...request, limits: request }, parseLogCursor(request.after))
           : fetch(on(requireOne(request.streams, 'A feed'), request.signal, limitsOf(request)), request),
       ),
-    scan: (ref, signal) => guarded(signal, () => readRange(on(ref, signal), { ...WHOLE, cursors: false })),
+    scan: (ref, signal) => guarded(signal, () => readRange(on(ref, signal, SCAN_LIMITS), { ...WHOLE, cursors: false })),
     fetchBy: (ref, fields, values, signal) => guarded(signal, () => readBy(on(ref, signal), { fields, values })),
     undelivered: async ({ stream, after, keys }, signal) => {
       if (stream.changes.by === 'snapshot') return keys.map(() => true);
