@@ -12,10 +12,10 @@ export function refuseUnreadable({ source, target }: JobContext, planned: Planne
     throw unsupported(planned, 'the source cannot look records up by key, so that a change under way would pass for a difference');
 }
 
-export function unreadableOnTarget(planned: PlannedStream): TrueupError {
-  return unsupported(planned, `target '${planned.target.target}' cannot look records up by key`);
+export function unreadableOnTarget({ target }: Pick<PlannedStream, 'target'>): TrueupError {
+  return unsupported({ name: target.stream }, `target '${target.target}' cannot look records up by key`);
 }
 
-function unsupported(planned: PlannedStream, why: string): TrueupError {
-  return new TrueupError('E_COMPARE_UNSUPPORTED', `stream '${planned.name}': ${why}`);
+function unsupported({ name }: Pick<PlannedStream, 'name'>, why: string): TrueupError {
+  return new TrueupError('E_COMPARE_UNSUPPORTED', `stream '${name}': ${why}`);
 }

@@ -23,18 +23,21 @@ function reason(facts: WhyFacts, verdict: WhyVerdict): string[] {
     case 'equal':
       return [`'${target}' holds what the source's record maps to.`];
     case 'not-in-source':
-      return ['The source has no such record, and neither has the target.'];
+      return facts.part?.isThere === true
+        ? [`${noElement(facts)} The target has no such row either.`]
+        : ['The source has no such record, and neither has the target.'];
     case 'filtered':
       return [`${leftOut(facts)}${facts.inTarget === 'present' ? ' The target keeps it from before, as the job allows.' : ''}`];
     case 'dead-letter':
       return [
-        `It could not be written${attempts(letter?.attempts ?? 1)}: [${letter?.code ?? ''}] ${sentence(letter?.message ?? '')}`,
+        `${facts.part === null ? 'It' : `Record ${facts.part.record ?? ''}, which it is a part of,`} could not be written${attempts(letter?.attempts ?? 1)}: [${letter?.code ?? ''}] ${sentence(letter?.message ?? '')}`,
         ...(facts.inTarget === 'present' && becomes?.kind !== 'filtered' ? [stale(facts)] : []),
       ];
     case 'pending':
     case 'held-back':
       return pending(facts, verdict);
     case 'deleted':
+      if (facts.part?.isThere === true && becomes === null) return [`${noElement(facts)} It is still in '${target}'.`];
       return [becomes === null ? `It is gone from the source, and still in '${target}'.` : `${leftOut(facts)} It is still in '${target}'.`];
     case 'extra':
       return [
@@ -61,7 +64,7 @@ function pending(facts: WhyFacts, verdict: 'pending' | 'held-back'): string[] {
   const fault = becomes?.kind === 'fault' ? [faulty(becomes.message, becomes.code)] : [];
   const left = becomes?.kind === 'filtered' || becomes?.kind === 'deleted' ? [leftOut(facts)] : [];
   if (facts.undelivered === true) {
-    const what = becomes === null ? 'It was deleted in the source after the checkpoint.' : 'It changed in the source after the checkpoint.';
+    const what = changed(facts);
     const held =
       verdict === 'pending' || heldBack === null
         ? []
@@ -71,6 +74,16 @@ function pending(facts: WhyFacts, verdict: 'pending' | 'held-back'): string[] {
   if (life === 'refilling') return [...fault, ...left, 'A backfill of the stream is not finished.'];
   const load = life === 'new' ? 'The stream has not been loaded yet.' : 'The first load is not finished.';
   return [...fault, ...left, load];
+}
+
+function changed({ part, becomes }: WhyFacts): string {
+  if (part === null)
+    return becomes === null ? 'It was deleted in the source after the checkpoint.' : 'It changed in the source after the checkpoint.';
+  return `Record ${part.record ?? ''}, which it is a part of, ${part.isThere ? 'changed' : 'was deleted'} in the source after the checkpoint.`;
+}
+
+function noElement({ part, stream }: WhyFacts): string {
+  return `Record ${part?.record ?? ''} of '${stream}' has no such element.`;
 }
 
 /** By snapshot whatever differs is due at any time. Else the guarantee says what a change method cannot see. */

@@ -92,7 +92,7 @@ function textOf(type: LogicalType, cell: Cell): string | null {
 }
 
 /** The condition that keeps a record out, the first of several. */
-function leftOutBy(context: JobContext, { mapping }: PlannedStream, batch: Batch, kind: 'deleted' | 'filtered'): LeftOutBy {
+export function leftOutBy(context: JobContext, { mapping }: PlannedStream, batch: Batch, kind: 'deleted' | 'filtered'): LeftOutBy {
   const isFailed = (filter: (typeof mapping.where)[number]): boolean => {
     const alone = { ...mapping, where: [filter], deletesWhen: null, onExit: 'keep' } as const;
     return compileMapping(alone, batch.shape, (text) => context.secrets(text)).map(batch, { exits: false }).filtered > 0;

@@ -10,6 +10,8 @@ export interface WhyFacts {
   readonly target: string;
   /** As it is typed on a command line. */
   readonly key: string;
+  /** Of a row of a child table: the record that it is a part of. */
+  readonly part: WhyPart | null;
   /** Records of the source with this key. */
   readonly records: number;
   /** What the job makes of the source's record; `null`: there is none. */
@@ -51,9 +53,17 @@ export interface WhyFacts {
   readonly obstacle: { readonly code: ErrorCode; readonly message: string; readonly hint?: string } | null;
 }
 
+export interface WhyPart {
+  /** Its key as it is typed on a command line; `null`: the row's key does not tell. */
+  readonly record: string | null;
+  /** Whether the source has it. */
+  readonly isThere: boolean;
+}
+
 export type Becomes =
   | { readonly kind: 'record' }
-  | { readonly kind: 'filtered'; readonly by: LeftOutBy }
+  /** `isElement`: an element of a record, by the condition of its table. */
+  | { readonly kind: 'filtered'; readonly by: LeftOutBy; readonly isElement?: boolean }
   | { readonly kind: 'deleted'; readonly by: LeftOutBy }
   | { readonly kind: 'fault'; readonly code: ErrorCode; readonly message: string };
 

@@ -30,7 +30,9 @@ function steps(facts: WhyFacts, verdict: WhyVerdict): string[] {
   }
 }
 
-function settled({ letter, job, key, life }: WhyFacts): string[] {
+function settled(facts: WhyFacts): string[] {
+  const { letter, job, life } = facts;
+  const key = letterKeyText(facts);
   if (letter !== null)
     return [
       `Its dead letter is out of date: ${commandText('dead-letters', 'replay', job, ...keyWords(key))} takes it away, and so does its next delivery.`,
@@ -57,7 +59,9 @@ function afterFault({ becomes, obstacle }: WhyFacts): string[] {
   return becomes?.kind === 'fault' && obstacle === null ? [`Before that: ${lowerFirst(ERROR_CODES[becomes.code].remedy)}`] : [];
 }
 
-function deadLetter({ letter, job, stream, key, becomes }: WhyFacts): string[] {
+function deadLetter(facts: WhyFacts): string[] {
+  const { letter, job, stream, becomes } = facts;
+  const key = letterKeyText(facts);
   const replay = commandText('dead-letters', 'replay', job, '--stream', stream, ...keyWords(key));
   if (letter?.kind === 'order')
     return [
@@ -69,10 +73,17 @@ function deadLetter({ letter, job, stream, key, becomes }: WhyFacts): string[] {
   return [`Nothing, before the record changes in the source. ${remedyText}Then ${replay} writes it at once.`];
 }
 
+/** Letters stand under the key of the record, whatever of it is asked for. */
+function letterKeyText({ part, key }: WhyFacts): string {
+  return part?.record ?? key;
+}
+
 function deleted(facts: WhyFacts): string[] {
-  const { deletes, becomes } = facts;
+  const { deletes, becomes, part } = facts;
   if (isKept(facts)) return ["Nothing: 'onDelete: ignore' keeps it in the target."];
   if (becomes !== null) return [`No run deletes it before it changes in the source. ${repair(facts)}`];
+  if (part?.isThere === true && !deletes.bySnapshot && deletes.compare === null)
+    return [`No run deletes it before record ${part.record ?? ''} changes in the source. ${repair(facts)}`];
   if (deletes.bySnapshot) return [nextCompares(facts, 'deletes it')];
   if (deletes.compare !== null) return byCompare(facts, deletes.compare);
   if (deletes.delivered) return [`Its delete is not among the changes that are still to come. ${repair(facts)}`];

@@ -31,7 +31,12 @@ export interface Sides {
   /** Cells of both by field, for whoever has to look closer; `null`: no record that the target is to hold. */
   readonly cells: { readonly expected: Row; readonly actual: Row } | null;
   readonly expected: Expectation;
+  /** Of a row of a child table: whether the record that it is a part of is in the source. */
+  readonly isRecordThere?: boolean;
 }
+
+/** What is looked at in the target: what a stream is written to, or a child table. */
+type InTarget = Pick<PlannedStream, 'target' | 'targetPlan'>;
 
 export async function readSides(context: JobContext, planned: PlannedStream, key: readonly Cell[], signal: AbortSignal): Promise<Sides> {
   const { count, records, reject } = await readSource(context, planned, key, signal);
@@ -70,9 +75,9 @@ export async function targetExpectation(
 }
 
 /** How the target holds the fields. What it is yet to get (a column that the next run adds) it holds as it comes. */
-async function storedFields(
+export async function storedFields(
   context: JobContext,
-  { target }: PlannedStream,
+  { target }: Pick<InTarget, 'target'>,
   signal: AbortSignal,
   scanned: Shape | null,
 ): Promise<readonly (StoredField | null)[] | null> {
@@ -101,15 +106,10 @@ async function storedFields(
 }
 
 /** Reads what the target has under a key of its own. */
-export async function readTarget(
-  { target }: JobContext,
-  planned: PlannedStream,
-  key: readonly Cell[],
-  signal: AbortSignal,
-): Promise<Batch | null> {
-  if (target.fetchBy === undefined) throw unreadableOnTarget(planned);
-  if (planned.targetPlan.creates) return null;
-  for await (const batch of target.fetchBy(planned.target, keyNames(planned.target.shape), [key], signal))
+export async function readTarget({ target }: JobContext, held: InTarget, key: readonly Cell[], signal: AbortSignal): Promise<Batch | null> {
+  if (target.fetchBy === undefined) throw unreadableOnTarget(held);
+  if (held.targetPlan.creates) return null;
+  for await (const batch of target.fetchBy(held.target, keyNames(held.target.shape), [key], signal))
     if (batch.records.count > 0) return oneRecord(batch, 0);
   return null;
 }

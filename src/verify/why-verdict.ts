@@ -40,7 +40,9 @@ export function whyExitCode(facts: WhyFacts, verdict: WhyVerdict): 0 | 4 {
 }
 
 /** Whether the job lets the target keep what the source has not, or no longer passes on. */
-export function isKept({ becomes, onDelete, onExit }: WhyFacts): boolean {
+export function isKept({ becomes, part, onDelete, onExit }: WhyFacts): boolean {
+  // An element that is gone is gone in any case, and so is one that its table leaves out.
+  if (part?.isThere === true && (becomes === null || (becomes.kind === 'filtered' && becomes.isElement === true))) return false;
   return onDelete === 'ignore' || (becomes?.kind === 'filtered' && onExit === 'keep');
 }
 
@@ -62,7 +64,7 @@ function isArriving(facts: WhyFacts): boolean {
   const isDelete = facts.becomes === null || facts.becomes.kind === 'deleted' || facts.becomes.kind === 'filtered';
   if (isDelete && isKept(facts)) return false;
   if (facts.undelivered === true) return true;
-  if (facts.becomes === null) return false;
+  if (facts.becomes === null && facts.part?.isThere !== true) return false;
   return facts.life === 'new' || facts.life === 'loading' || (facts.life === 'refilling' && !facts.partly);
 }
 

@@ -4,6 +4,7 @@ import type { Letter } from '../model/checkpoint.ts';
 import type { WrittenBy } from '../model/contracts.ts';
 import { compareDecimals, parseDecimal } from '../model/decimal.ts';
 import { typedKey } from '../model/key-text.ts';
+import type { ChildTable } from '../pipeline/child-tables.ts';
 import { checkpointStore } from '../pipeline/job-context.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
 import { storedStatus } from '../pipeline/job-status.ts';
@@ -11,6 +12,7 @@ import { letterKeyOf } from '../pipeline/letter-book.ts';
 import { planJob } from '../pipeline/plan.ts';
 import type { JobPlan, PlannedStream } from '../pipeline/plan.ts';
 import { planAgain, withStreams } from './plan-again.ts';
+import { childSides } from './why-child.ts';
 import { whyBecause } from './why-because.ts';
 import { readDelivery } from './why-delivery.ts';
 import type { Delivery } from './why-delivery.ts';
@@ -38,6 +40,8 @@ const MOST_LOOKS = 5;
 /** What was found out, beside what decides. */
 interface Found {
   readonly planned: PlannedStream;
+  /** What is written: the stream's own target, or a child table. */
+  readonly held: PlannedStream | ChildTable;
   readonly sides: Sides;
   readonly delivery: Delivery;
   readonly written: WrittenBy | null;
@@ -55,17 +59,18 @@ export async function explainRecord(context: JobContext, question: WhyQuestion, 
 async function explainPlanned(context: JobContext, plan: JobPlan, question: WhyQuestion, signal: AbortSignal): Promise<WhyReport> {
   const stream = namedStream(context, plan, question.stream);
   const { planned } = stream;
+  const held = stream.child ?? planned;
   const { sides, delivery } = await settledSides({ context, plan, stream, key: question.key }, signal);
   const heldBack = (await context.source.heldBack?.(stream.feed, signal)) ?? null;
   const letter = await letterOf(context, planned, sides.key, signal);
   const written =
     sides.actual === null || sides.targetKey === null
       ? null
-      : ((await context.target.writtenBy?.(planned.target, sides.targetKey, signal)) ?? null);
+      : ((await context.target.writtenBy?.(held.target, sides.targetKey, signal)) ?? null);
   const { owner } = await storedStatus(context, signal);
   const runner = owner?.live === true ? { host: owner.process.host, pid: owner.process.pid } : null;
-  const facts = factsOf(context, { planned, sides, delivery, written, letter, heldBack, runner });
-  return reportOf({ planned, sides, delivery, written, facts });
+  const facts = factsOf(context, { planned, held, sides, delivery, written, letter, heldBack, runner });
+  return reportOf({ planned, held, sides, delivery, written, facts });
 }
 
 interface Asked {
@@ -81,14 +86,21 @@ interface Asked {
  * difference that nothing explains counts only when both sides are the same afterwards.
  */
 async function settledSides({ context, plan, stream, key }: Asked, signal: AbortSignal): Promise<Pick<Found, 'sides' | 'delivery'>> {
-  let sides = await namedRecord(context, stream.planned, key, signal);
+  const { planned, child } = stream;
+  let sides =
+    child === null ? await namedRecord(context, planned, key, signal) : await childSides({ context, planned, child }, key, signal);
   for (let look = 1; ; look++) {
     const delivery = await readDelivery({ context, plan, stream, key: sides.key }, signal);
     if (delivery.undelivered === true || isAgreed(sides) || look === MOST_LOOKS) return { sides, delivery };
-    const again = sides.key === null ? sides : await readSides(context, stream.planned, sides.key, signal);
+    const again = await lookAgain({ context, plan, stream, key }, sides, signal);
     if (isSame(again, sides)) return { sides, delivery };
     sides = again;
   }
+}
+
+function lookAgain({ context, stream: { planned, child }, key }: Asked, sides: Sides, signal: AbortSignal): Promise<Sides> {
+  if (child !== null) return childSides({ context, planned, child }, key, signal);
+  return sides.key === null ? Promise.resolve(sides) : readSides(context, planned, sides.key, signal);
 }
 
 function isAgreed({ becomes, fields }: Sides): boolean {
@@ -113,15 +125,18 @@ async function letterOf(
   return letters.find((letter) => letter.key === text) ?? null;
 }
 
-interface Gathered extends Pick<Found, 'planned' | 'sides' | 'delivery' | 'written'>, Pick<WhyFacts, 'letter' | 'heldBack' | 'runner'> {}
+interface Gathered
+  extends Pick<Found, 'planned' | 'held' | 'sides' | 'delivery' | 'written'>, Pick<WhyFacts, 'letter' | 'heldBack' | 'runner'> {}
 
-function factsOf({ job }: JobContext, { planned, sides, delivery, written, letter, heldBack, runner }: Gathered): WhyFacts {
-  const { entry, target, targetPlan } = planned;
+function factsOf({ job }: JobContext, { planned, held, sides, delivery, written, letter, heldBack, runner }: Gathered): WhyFacts {
+  const { entry } = planned;
+  const { target, targetPlan } = held;
   return {
     job: job.name,
     stream: planned.name,
     target: target.target,
-    key: keyText(planned, sides),
+    key: held === planned ? keyText(planned, sides) : targetKeyText(sides, target.shape.key.length),
+    part: held === planned ? null : { record: recordKey(planned, sides), isThere: sides.isRecordThere === true },
     records: sides.count,
     becomes: sides.becomes,
     inTarget: sides.actual !== null ? 'present' : targetPlan.creates ? 'none' : 'absent',
@@ -145,9 +160,16 @@ function factsOf({ job }: JobContext, { planned, sides, delivery, written, lette
 }
 
 /** As a person types it: the source's key, or the target's where the source has no such record. */
-function keyText({ sourcePlan, target }: PlannedStream, { key, targetKey, expected }: Sides): string {
-  if (key !== null) return typedKey(letterKeyOf(sourcePlan.shape, key));
-  const fields = expected.fields.slice(0, target.shape.key.length);
+function keyText({ sourcePlan, target }: PlannedStream, sides: Sides): string {
+  return recordKey({ sourcePlan }, sides) ?? targetKeyText(sides, target.shape.key.length);
+}
+
+function recordKey({ sourcePlan }: Pick<PlannedStream, 'sourcePlan'>, { key }: Sides): string | null {
+  return key === null ? null : typedKey(letterKeyOf(sourcePlan.shape, key));
+}
+
+function targetKeyText({ targetKey, expected }: Sides, count: number): string {
+  const fields = expected.fields.slice(0, count);
   return typedKey(JSON.stringify(fields.map(({ type }, index) => cellToText(type, targetKey?.[index]))));
 }
 
@@ -173,7 +195,7 @@ function reportOf({ planned, sides, delivery, written, facts }: Found): WhyRepor
     command: 'why',
     job: facts.job,
     stream: planned.name,
-    target: planned.target.target,
+    target: facts.target,
     key: facts.key,
     verdict,
     exitCode: whyExitCode(facts, verdict),

@@ -32,6 +32,7 @@ const AGREED: WhyFacts = {
   stream: 'public.orders',
   target: 'public.orders',
   key: '7',
+  part: null,
   records: 1,
   becomes: RECORD,
   inTarget: 'present',

@@ -98,6 +98,11 @@ function fieldText({ field, source, target }: VerifyField): string {
   return `${singleLine(field)}: ${text(source)} in the source, ${text(target)} in the target`;
 }
 
+/** The stream, or the child table: its rows stand under their own keys, in entries behind that of the stream. */
+function nameOf(one: StreamVerifyReport, all: readonly StreamVerifyReport[]): string {
+  return all.find(({ stream }) => stream === one.stream) === one ? one.stream : one.target;
+}
+
 /** What a person does now. */
 function nextSteps({ job, streams, error, exitCode }: VerifyReport): string[] {
   const steps: string[] = [];
@@ -105,11 +110,11 @@ function nextSteps({ job, streams, error, exitCode }: VerifyReport): string[] {
   const [differing] = unequal;
   const [sample] = differing?.samples ?? [];
   if (differing !== undefined && sample !== undefined)
-    steps.push(`trueup why ${job} ${differing.stream} ${shellText(sample.key)}    says what happened to this record`);
+    steps.push(`trueup why ${job} ${shellText(nameOf(differing, streams))} ${shellText(sample.key)}    says what happened to this record`);
   const repaired = streams.some((stream) => stream.repaired > 0);
   if (exitCode === 4 && error === undefined && !repaired && differing?.note === undefined)
     steps.push(
-      `trueup verify ${job}${unequal.map(({ stream }) => ` --stream ${shellText(stream)}`).join('')} --repair    writes the records that differ again`,
+      `trueup verify ${job}${[...new Set(unequal.map(({ stream }) => ` --stream ${shellText(stream)}`))].join('')} --repair    writes the records that differ again`,
     );
   if (repaired && streams.some((stream) => stream.truncated === true)) steps.push('run the same command again: there is more to repair');
   return steps;
