@@ -1,6 +1,6 @@
 import type { Cell, LogicalType, Variant } from '../../src/sdk.ts';
 import { typeText } from '../../src/sdk.ts';
-import { BSON, rawBinary, rawElements, rawText } from './bson/read.ts';
+import { BSON, eachElement, nameOf, rawBinary, textAt } from './bson/read.ts';
 import type { RawValue } from './bson/read.ts';
 import { listType, structRoot, withName } from './interned-type.ts';
 import { decimal128Text, extendedJson } from './bson/ejson-write.ts';
@@ -36,22 +36,54 @@ export interface TypedCell {
 export const MAX_DATE_MS = 8_640_000_000_000_000n;
 
 export function typedCell(value: RawValue): TypedCell | null {
-  const { bytes, type, from } = value;
+  const cell = cellOf(value.bytes, value.type, value.from, value.to);
+  return lastType === null ? null : { type: lastType, cell };
+}
+
+/** Of the cell that `cellOf` made last; `null`: of the value null. An object for each of them is what decoding would cost most. */
+let lastType: LogicalType | null = null;
+
+function cellOf(bytes: Buffer, type: number, from: number, to: number): Cell {
   switch (type) {
     case BSON.null:
+      lastType = null;
       return null;
     case BSON.double:
-      return { type: 'float64', cell: bytes.readDoubleLE(from) };
+      lastType = 'float64';
+      return bytes.readDoubleLE(from);
     case BSON.string:
-      return { type: 'text', cell: rawText(value) };
+      lastType = 'text';
+      return textAt(bytes, from, to);
     case BSON.int32:
-      return { type: 'int32', cell: bytes.readInt32LE(from) };
+      lastType = 'int32';
+      return bytes.readInt32LE(from);
     case BSON.int64:
-      return { type: 'int64', cell: bytes.readBigInt64LE(from) };
+      lastType = 'int64';
+      return bytes.readBigInt64LE(from);
     case BSON.bool:
-      return { type: 'bool', cell: bytes[from] === 1 };
+      lastType = 'bool';
+      return bytes[from] === 1;
     case BSON.objectId:
-      return { type: 'objectId', cell: bytes.toString('hex', from, from + 12) };
+      lastType = 'objectId';
+      return bytes.toString('hex', from, from + 12);
+    case BSON.document:
+      return structCell(bytes, from, to);
+    case BSON.array:
+      return listCell(bytes, from, to);
+    default:
+      return otherCell({ bytes, type, from, to });
+  }
+}
+
+function otherCell(value: RawValue): Cell {
+  const { type, cell } = otherTyped(value);
+  lastType = type;
+  return cell;
+}
+
+function otherTyped(value: RawValue): TypedCell {
+  const { bytes, type, from } = value;
+  switch (type) {
     case BSON.date: {
       const ms = bytes.readBigInt64LE(from);
       return ms > MAX_DATE_MS || ms < -MAX_DATE_MS ? unknown(value) : { type: 'timestamptz', cell: ms * 1000n };
@@ -60,10 +92,6 @@ export function typedCell(value: RawValue): TypedCell | null {
       return { type: 'decimal', cell: smallDecimal(value) ?? decimalCarrier(decimal128Text(value)) };
     case BSON.binary:
       return binaryCell(value);
-    case BSON.document:
-      return structCell(value);
-    case BSON.array:
-      return listCell(value);
     default:
       return unknown(value);
   }
@@ -87,36 +115,39 @@ function binaryCell(value: RawValue): TypedCell {
   return { type: 'uuid', cell: [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-') };
 }
 
-function structCell(value: RawValue): TypedCell {
+function structCell(bytes: Buffer, from: number, to: number): Cell {
   let node = structRoot();
   const cells: Cell[] = [];
-  for (const element of rawElements(value)) {
-    const typed = typedCell(element.value);
-    node = withName(node, element.name, typed === null ? 'variant' : typed.type);
-    cells.push(typed === null ? null : typed.cell);
-  }
-  return { type: node.type, cell: cells };
+  eachElement(bytes, from, to, (type, nameFrom, nameTo, stop) => {
+    const cell = cellOf(bytes, type, nameTo + 1, stop);
+    node = withName(node, nameOf(bytes, nameFrom, nameTo), lastType ?? 'variant');
+    cells.push(cell);
+  });
+  lastType = node.type;
+  return cells;
 }
 
-function listCell(value: RawValue): TypedCell {
-  const items = rawElements(value).map((element) => typedCell(element.value));
-  const only = onlyType(items);
-  if (only !== null) return { type: listType(only), cell: items.map((item) => (item === null ? null : item.cell)) };
-  return {
-    type: listType('variant'),
-    cell: items.map((item) => (item === null ? null : { variant: typeText(item.type), value: item.cell })),
-  };
-}
-
-/** The one type of all values, nulls left out. `null`: there are several, or none. */
-function onlyType(items: readonly (TypedCell | null)[]): LogicalType | null {
+function listCell(bytes: Buffer, from: number, to: number): Cell {
+  const cells: Cell[] = [];
+  const types: (LogicalType | null)[] = [];
   let only: LogicalType | null = null;
-  for (const item of items) {
-    if (item === null || item.type === only) continue;
-    if (only !== null && typeText(only) !== typeText(item.type)) return null;
-    only ??= item.type;
+  let same = true;
+  eachElement(bytes, from, to, (type, _nameFrom, nameTo, stop) => {
+    cells.push(cellOf(bytes, type, nameTo + 1, stop));
+    types.push(lastType);
+    if (lastType === null || lastType === only) return;
+    if (only !== null && typeText(only) !== typeText(lastType)) same = false;
+    only ??= lastType;
+  });
+  if (same && only !== null) {
+    lastType = listType(only);
+    return cells;
   }
-  return only;
+  lastType = listType('variant');
+  return cells.map((cell, index): Cell => {
+    const type = types[index] ?? null;
+    return type === null ? null : { variant: typeText(type), value: cell };
+  });
 }
 
 /** Digits that a number holds exactly, none or some of them behind the point: nearly all decimals there are. `null`: another one. */

@@ -3,6 +3,7 @@ import type { Cell, Row } from '../model/cell.ts';
 import type { Batch, Conversion } from '../model/contracts.ts';
 import { cellRecords, decodedCell, withRows } from '../model/records.ts';
 import type { Records } from '../model/records.ts';
+import { openLineWriter } from '../model/line-writer.ts';
 import { keyText } from '../model/row-key.ts';
 import type { Shape } from '../model/shape.ts';
 import { compileMapping } from './compile.ts';
@@ -14,6 +15,8 @@ import { elementPlace, filledPlace, placeNamer } from './element-place.ts';
 import type { ElementPlace } from './element-place.ts';
 import type { Mapper, MappingFault } from './mapped.ts';
 import type { MappingPlan, UnwindPlan } from './plan.ts';
+import { unwindLines } from './unwind-lines.ts';
+import type { LinesNode } from './unwind-lines.ts';
 
 /** The rows of one child table that a batch of records has. */
 export interface UnwoundTable {
@@ -38,6 +41,11 @@ export interface Unwinder {
   readonly plans: readonly UnwindPlan[];
   /** @param batch every record of it is taken for an upsert */
   unwind(batch: Batch): Unwound;
+  /**
+   * As `unwind`, with the rows as lines of `lines/plain`. `null`: they are to be unwound as cells; also once somebody looked inside of lines more than once, who then
+   * needs the cells anyway.
+   */
+  unwindLines(batch: Batch): Unwound | null;
   /** Per table and record the cells that its rows have of the record's key, as carriers; `null`: the key cannot be mapped. Key fields are all that it needs. */
   parents(batch: Batch): (readonly Cell[] | null)[][];
 }
@@ -52,6 +60,7 @@ interface Node {
   /** Of the stream's records: the fields of `plan.parent` alone. */
   readonly parents: Mapper;
   readonly deeper: readonly Node[];
+  readonly openLines: LinesNode['openLines'];
 }
 
 type Secrets = (text: string) => string;
@@ -61,11 +70,36 @@ export function compileUnwind(plan: MappingPlan, source: Shape, secrets: Secrets
   const compiling: Compiling = { stream: plan.stream, source, secrets };
   const roots = plan.unwind.map((one) => compileNode(compiling, one, { shape: source, element: null }, null));
   const all = flattened(roots);
+  let looked = 0;
   return {
     plans: all.map((node) => node.plan),
     unwind: (batch) => unwindBatch(roots, all, batch),
+    unwindLines: (batch) => (looked > MAX_LOOKS ? null : linesOf(roots, all, batch, () => (looked += 1))),
     parents: (batch) => all.map((node) => parentCells(node, batch)),
   };
+}
+
+/** Batches whose lines turned out to be of no use. */
+const MAX_LOOKS = 2;
+
+function linesOf(roots: readonly Node[], all: readonly Node[], batch: Batch, onLook: () => void): Unwound | null {
+  // Rows below rows need those above them as cells.
+  if (all.length > roots.length) return null;
+  let made: Unwound | null = null;
+  const cells = (at: number) => (): Records => {
+    if (made === null) onLook();
+    made ??= unwindBatch(roots, all, batch);
+    return (made.tables[at] as UnwoundTable).records;
+  };
+  const tables: UnwoundTable[] = [];
+  const conversions: Conversion[] = [];
+  for (const [at, node] of roots.entries()) {
+    const lines = unwindLines(node, batch, cells(at));
+    if (lines === null) return null;
+    tables.push({ plan: node.plan, records: lines.records, origin: lines.origin });
+    conversions.push(...lines.conversions);
+  }
+  return { tables, faults: [], conversions };
 }
 
 function flattened(nodes: readonly Node[]): Node[] {
@@ -92,6 +126,7 @@ function compileNode(compiling: Compiling, plan: UnwindPlan, above: Level, over:
     mapper: compileMapping(plan.mapping, level.shape, compiling.secrets, placeNamer(place)),
     parents: compileMapping(parentMapping(plan), compiling.source, compiling.secrets),
     deeper: plan.unwind.map((one) => compileNode(compiling, one, level, place)),
+    openLines: openLineWriter(plan.mapping.shape),
   };
 }
 

@@ -11,7 +11,7 @@ import { namedType } from './named-type.ts';
 import type { UnwindPlan } from './plan.ts';
 import { cellReader } from './row-context.ts';
 import type { RowContext } from './row-context.ts';
-import { asVariant, followSteps, insideType } from './source-path.ts';
+import { followSteps, insideType } from './source-path.ts';
 
 /** The elements of a record's array, as cells of the element's type. No array is no elements. @throws {TrueupError} `E_RECORD_VALUE` for what is no array */
 export type ReadElements = (context: RowContext) => readonly Cell[];
@@ -35,7 +35,9 @@ function elementsOf(type: LogicalType, cell: Cell, name: string): readonly Cell[
   if (named === null || typeof named === 'string' || !('list' in named))
     throw noArray(name, named === null ? 'unknown to trueup' : kindText(named));
   if (value === null || value === undefined) return [];
-  return (value as readonly Cell[]).map((item) => asVariant(named.list, item));
+  if (named.list === 'variant') return value as readonly Cell[];
+  const text = typeText(named.list);
+  return (value as readonly Cell[]).map((item) => (item === null || item === undefined ? null : { variant: text, value: item }));
 }
 
 function jsonElements(json: ExactJson, name: string): readonly Cell[] {

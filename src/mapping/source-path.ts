@@ -88,15 +88,35 @@ function variantAt(variant: Variant, names: readonly string[]): Variant | null {
   let current: Variant | null = variant;
   for (const name of names) {
     if (current === null) return null;
-    const type = namedType(current.variant);
-    const inside: { readonly index: number; readonly type: LogicalType } | null = type === null ? null : stepInto(type, name);
-    current = inside === null ? null : asVariant(inside.type, (current.value as readonly Cell[])[inside.index]);
+    const inside = namedStep(current.variant, name);
+    if (inside === null) return null;
+    const cell: Cell = (current.value as readonly Cell[])[inside.index];
+    if (cell === null || cell === undefined) return null;
+    current = inside.text === 'variant' ? (cell as Variant) : { variant: inside.text, value: cell };
   }
   return current;
 }
 
-/** A cell of a type as a value that names its type itself. NULL names none. */
-export function asVariant(type: LogicalType, cell: Cell): Variant | null {
-  if (cell === null || cell === undefined) return null;
-  return type === 'variant' ? (cell as Variant) : { variant: typeText(type), value: cell };
+interface NamedStep {
+  readonly index: number;
+  /** Of the type that is there. */
+  readonly text: string;
+}
+
+/** Documents of a collection repeat few types, and are asked for the same names again and again. */
+const MAX_KNOWN = 2_000;
+const steps = new Map<string, Map<string, NamedStep | null>>();
+
+function namedStep(type: string, name: string): NamedStep | null {
+  const known = steps.get(type);
+  const found = known?.get(name);
+  if (found !== undefined) return found;
+  const named = namedType(type);
+  const inside = named === null ? null : stepInto(named, name);
+  const step = inside === null ? null : { index: inside.index, text: typeText(inside.type) };
+  if (steps.size >= MAX_KNOWN || (known !== undefined && known.size >= MAX_KNOWN)) steps.clear();
+  const byName = steps.get(type) ?? new Map<string, NamedStep | null>();
+  byName.set(name, step);
+  steps.set(type, byName);
+  return step;
 }

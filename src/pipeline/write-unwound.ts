@@ -1,7 +1,8 @@
 import type { Unwinder } from '../mapping/compile-unwind.ts';
 import type { Row } from '../model/cell.ts';
 import { OP } from '../model/change.ts';
-import type { Batch, Conversion, RecordFault } from '../model/contracts.ts';
+import type { Batch, Conversion, MappedBatch, RecordFault } from '../model/contracts.ts';
+import { PLAIN_LINES } from '../model/plain-lines.ts';
 import { cellRecords, withRows } from '../model/records.ts';
 import type { Coalesced } from './coalesce.ts';
 import { commitAllApart, writeAgain } from './commit-apart.ts';
@@ -101,13 +102,17 @@ function familyOf(stream: StreamRun, unwinder: Unwinder, { part, batch, originOf
     .keys()
     .filter((index) => !isGone(index))
     .toArray();
-  const unwound = unwinder.unwind({
-    ...source,
-    records: withRows(
-      source.records,
-      there.map((index) => sources[index] as Row),
-    ),
-  });
+  const present: Batch =
+    there.length === sources.length
+      ? source
+      : {
+          ...source,
+          records: withRows(
+            source.records,
+            there.map((index) => sources[index] as Row),
+          ),
+        };
+  const unwound = (takesLines(stream, part.batch) ? unwinder.unwindLines(present) : null) ?? unwinder.unwind(present);
   const parents = unwinder.parents(source);
   const keepsDeleted = stream.planned.entry.onDelete !== 'delete';
   const tables = stream.planned.children.map((child, at) => {
@@ -118,6 +123,11 @@ function familyOf(stream: StreamRun, unwinder: Unwinder, { part, batch, originOf
   });
   const faults = unwound.faults.map((fault) => ({ ...fault, index: there[fault.index] as number }));
   return { family: { records: part.batch, tables }, faults, conversions: unwound.conversions };
+}
+
+/** Whether rows are likely to go into their tables as they are: those of a first load, into columns that take plain text. */
+function takesLines({ planned }: StreamRun, { fresh, ops }: MappedBatch): boolean {
+  return fresh === true && ops === null && planned.children.every(({ targetPlan }) => targetPlan.forms.includes(PLAIN_LINES));
 }
 
 /** @param origin per row the place of its record among those that are `there` */

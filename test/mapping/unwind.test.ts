@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
 import { compileUnwind } from '../../src/mapping/compile-unwind.ts';
+import type { Unwound } from '../../src/mapping/compile-unwind.ts';
 import type { MappingPlan } from '../../src/mapping/plan.ts';
 import type { Cell, Row } from '../../src/model/cell.ts';
+import { plainText } from '../../src/model/plain-lines.ts';
 import { decodedCell } from '../../src/model/records.ts';
 import type { Shape } from '../../src/model/shape.ts';
 import { batchOf, check, secrets, shapeOf } from './mapping-fixture.ts';
@@ -26,8 +28,14 @@ unwind:
 function unwound(text: string, rows: readonly Row[], shape: Shape = ORDERS) {
   const { plan, problems: found } = check(`fields: { _id: _id }\n${text}`, shape);
   expect(found).toEqual([]);
-  const { tables, faults } = compileUnwind(plan as MappingPlan, shape, secrets).unwind(batchOf(shape, rows));
+  const unwinder = compileUnwind(plan as MappingPlan, shape, secrets);
+  const whole = unwinder.unwind(batchOf(shape, rows));
+  const { tables, faults } = whole;
+  const lines = unwinder.unwindLines(batchOf(shape, rows));
+  // Whatever is unwound as lines is what it would be as cells; a batch with a fault never is.
+  if (lines !== null) expect(linesOf(lines)).toEqual(linesByCells(whole));
   return {
+    lines: lines === null ? null : linesOf(lines),
     faults: faults.map(({ index, message }) => `${index} ${message}`),
     rows: Object.fromEntries(
       tables.map(({ plan: of, records, origin }) => [
@@ -36,6 +44,39 @@ function unwound(text: string, rows: readonly Row[], shape: Shape = ORDERS) {
       ]),
     ),
   };
+}
+
+interface Lines {
+  readonly tables: readonly unknown[];
+  readonly faults: readonly unknown[];
+}
+
+function linesOf({ tables, faults }: Unwound): Lines {
+  return {
+    faults,
+    tables: tables.map(({ plan, records, origin }) => {
+      expect(records.count).toBe(origin.length);
+      return [plan.target, [...origin], Buffer.concat(records.wire ?? []).toString()];
+    }),
+  };
+}
+
+function linesByCells({ tables, faults }: Unwound): Lines {
+  return {
+    faults,
+    tables: tables.map(({ plan, records, origin }) => {
+      const texts = plan.mapping.shape.fields.map(({ type }) => plainText(type));
+      const lines = records
+        .rows()
+        .map((row) => row.map((_cell, index) => cellText(texts[index], decodedCell(records, row, index))).join('\t'));
+      return [plan.target, [...origin], lines.map((line) => `${line}\n`).join('')];
+    }),
+  };
+}
+
+function cellText(plain: ((cell: Cell) => string) | null | undefined, cell: Cell): string {
+  if (cell === null) return '\\N';
+  return (plain?.(cell) ?? '').replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
 }
 
 function order(id: string, cells: Partial<Record<'items' | 'tags' | 'extra' | 'loose' | 'ship.lines', Cell>>): Row {
@@ -58,7 +99,7 @@ describe('mapping: unwind', () => {
       order('b', {}),
       order('c', { items: [] }),
     ];
-    expect(unwound(LINES, rows)).toEqual({
+    expect(unwound(LINES, rows)).toMatchObject({
       faults: [],
       rows: {
         lines: [
@@ -67,6 +108,21 @@ describe('mapping: unwind', () => {
         ],
       },
     });
+  });
+
+  it('makes the same rows as lines, and none of a batch in which a record is at fault', () => {
+    const item = (sku: string): Row => [sku, 1, null];
+    const lines = (...items: readonly Cell[]) => unwound(LINES, [order('t\ta', { items }), order('b', { items: [item('z')] })]).lines;
+    expect(lines(item('x\\y\n\r'), [null, 2, null])?.tables).toEqual([
+      ['lines', [0, 0, 1], 't\\ta\t0\tx\\\\y\\n\\r\t1\nt\\ta\t1\t\\N\t2\nb\t0\tz\t1\n'],
+    ]);
+    expect(lines(item('\0'))).toBeNull();
+    expect(lines(item('\ud800'))).toBeNull();
+    const bySku = LINES.replace('key: [order_id, line_no]', 'key: [order_id, sku]');
+    const keyed = (...items: readonly Cell[]) => unwound(bySku, [order('a', { items }), order('b', { items: [item('x')] })]);
+    expect(keyed(item('x'), item('y')).lines).not.toBeNull();
+    expect(keyed(item('x'), item('y'), item('x'))).toMatchObject({ lines: null, faults: [expect.stringContaining('same key')] });
+    expect(keyed([null, 1, null])).toMatchObject({ lines: null, faults: [expect.stringContaining('NULL')] });
   });
 
   it('goes several levels down, with the positions of all of them', () => {
@@ -208,6 +264,7 @@ describe('mapping: unwind', () => {
       order('c', { items: [['x', 1, null]] }),
     ];
     expect(unwound(text, rows)).toEqual({
+      lines: null,
       faults: [
         '0 lines: items[2] has the same key (id, sku) as items[0]; add what tells them apart to the key, for example the position "@index"',
         "1 lines: items[0]: key field 'sku': its value is NULL, and a key must not be",

@@ -66,20 +66,29 @@ export function rawDocument(bytes: Uint8Array): RawValue {
 /** The elements of a document or array, in their order. @throws {TrueupError} `E_RECORD_VALUE` for bytes that are no BSON */
 export function rawElements({ bytes, from, to }: RawValue): RawElement[] {
   const elements: RawElement[] = [];
+  eachElement(bytes, from, to, (type, nameFrom, nameTo, stop) => {
+    elements.push({ name: nameOf(bytes, nameFrom, nameTo), value: { bytes, type, from: nameTo + 1, to: stop } });
+  });
+  return elements;
+}
+
+/** Where an element is: its value begins behind the end of its name. */
+type VisitElement = (type: number, nameFrom: number, nameTo: number, stop: number) => void;
+
+/** Goes through the elements of a document or array. @throws {TrueupError} `E_RECORD_VALUE` for bytes that are no BSON */
+export function eachElement(bytes: Buffer, from: number, to: number, visit: VisitElement): void {
   const end = to - 1;
   if (to - from < 5 || bytes.readInt32LE(from) !== to - from || bytes[end] !== 0) throw broken();
   let at = from + 4;
   while (at < end) {
     const type = bytes[at] as number;
     const nameEnd = terminator(bytes, at + 1, end);
-    const name = nameOf(bytes, at + 1, nameEnd);
     const start = nameEnd + 1;
     const stop = start + valueLength(bytes, type, start, end);
     if (stop > end) throw broken();
-    elements.push({ name, value: { bytes, type, from: start, to: stop } });
+    visit(type, at + 1, nameEnd, stop);
     at = stop;
   }
-  return elements;
 }
 
 /** Bytes of a value that begins at `at`. @throws {TrueupError} `E_RECORD_VALUE` */
@@ -112,6 +121,10 @@ export function valueLength(bytes: Buffer, type: number, at: number, end: number
 
 /** The text of a string, code or symbol. */
 export function rawText({ bytes, from, to }: RawValue): string {
+  return textAt(bytes, from, to);
+}
+
+export function textAt(bytes: Buffer, from: number, to: number): string {
   return utf8(bytes, from + 4, to - 1);
 }
 

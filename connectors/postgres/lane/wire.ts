@@ -23,7 +23,7 @@ export interface WireRows {
  */
 export function wireRows(lane: LaneTable, batch: MappedBatch, fields: readonly number[]): WireRows | null {
   const { form, wire } = batch.records;
-  if (wire === undefined || batch.ops !== null || batch.replaceWithin !== undefined || !takesForm(lane, form)) return null;
+  if (wire === undefined || batch.ops !== null || !takesForm(lane, form)) return null;
   const columns = batch.shape.fields.map((_field, index) => fields.indexOf(index));
   if (columns.includes(-1)) return null;
   if (form === PLAIN_LINES) return { input: { rows: wire }, columns, binary: false };

@@ -43,7 +43,8 @@ export async function writeBatch(
   layoutOf: { readonly fields: readonly number[]; readonly note: (field: string, kind: string) => void },
 ): Promise<Written> {
   const counts = noCounts();
-  const wire = wireRows(writer.lane, batch, layoutOf.fields);
+  // Rows that replace others are merged with what stands beside them in the staging table.
+  const wire = batch.replaceWithin === undefined ? wireRows(writer.lane, batch, layoutOf.fields) : null;
   if (wire !== null) {
     await stageWire(writer, wire);
     await upsertStaged(writer, batch.records.count, counts);
