@@ -24,6 +24,7 @@ export type { ExactJson } from './model/exact-json.ts';
 export type { ConversionPlan } from './model/conversion.ts';
 export type { CellRecordsInit, Decode, Form, Records } from './model/records.ts';
 export { cellRecords, decodedCell, scanRows } from './model/records.ts';
+export type { Line, LineRecords } from './model/line-records.ts';
 export { PLAIN_LINES, plainText } from './model/plain-lines.ts';
 export type { Op } from './model/change.ts';
 export { OP, OPS } from './model/change.ts';

@@ -132,7 +132,7 @@ function needsMore({ columns, conditionFields }: CompiledMapping, row: Row): boo
 }
 
 /** What one record is mapped with. */
-type RowWork = Pick<Work, 'mapping' | 'context' | 'notes'>;
+export type RowWork = Pick<Work, 'mapping' | 'context' | 'notes'>;
 
 export function fullRow(work: RowWork, isPatch: boolean): Row {
   const { columns } = work.mapping;
@@ -155,7 +155,7 @@ function keyRow(work: Work): Row {
   return out;
 }
 
-function mappedCell(work: RowWork, index: number): Cell {
+export function mappedCell(work: RowWork, index: number): Cell {
   const column = work.mapping.columns[index] as Column;
   if (column.compute === null) return work.context.row[column.source];
   const cell = column.compute(work.context, work.notes[index] as Note);

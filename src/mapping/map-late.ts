@@ -1,10 +1,12 @@
 import { TrueupError } from '../errors.ts';
-import type { Row } from '../model/cell.ts';
+import type { Cell, Row } from '../model/cell.ts';
 import type { Batch, Conversion, MappedBatch } from '../model/contracts.ts';
+import type { Line, LineRecords } from '../model/line-records.ts';
 import { cellRecords, scanRows } from '../model/records.ts';
 import type { Records } from '../model/records.ts';
 import type { CompiledMapping } from './compiled.ts';
-import { conversionsOf, decodersOf, fullRow, mappedDecoders } from './map-batch.ts';
+import type { Note } from './compile-field.ts';
+import { conversionsOf, decodersOf, fullRow, mappedCell, mappedDecoders } from './map-batch.ts';
 import type { LateMapped } from './mapped.ts';
 import type { RowContext } from './row-context.ts';
 
@@ -42,27 +44,63 @@ function lateRecords(mapping: CompiledMapping, batch: Batch, state: ScanState): 
     textDialect,
     rows,
     scan: () => kept ?? scanMapped(mapping, batch, { row: [], decoders }, state),
+    lines: () => (kept === null ? lateLines(mapping, batch, { row: [], decoders }, state) : null),
     decoder: (field) => mappedDecoder[field] ?? null,
     slice: (from, to) => cellRecords({ rows: rows(), bytes, textDialect, decoders: mappedDecoder }).slice(from, to),
   };
 }
 
 function* scanMapped(mapping: CompiledMapping, batch: Batch, context: RowContext, state: ScanState): Generator<Row> {
-  const { counts } = state;
-  counts.clear();
-  const notes = mapping.columns.map((_column, field) => (kind: string) => {
-    const id = `${field} ${kind}`;
-    counts.set(id, (counts.get(id) ?? 0) + 1);
-  });
+  const notes = notesOf(mapping, state);
   for (const row of scanRows(batch.records)) {
     context.row = row;
     let mapped: Row;
     try {
       mapped = fullRow({ mapping, context, notes }, false);
     } catch (cause) {
-      state.faulted = true;
-      // Not a fault of the record to whoever writes: nobody is to look for it by writing parts of the batch.
-      throw new TrueupError('E_BUG', 'a scan ended at a record that cannot be mapped, and nobody asked why', { cause });
+      throw endOfScan(state, cause);
+    }
+    yield mapped;
+  }
+}
+
+function notesOf({ columns }: CompiledMapping, { counts }: ScanState): Note[] {
+  counts.clear();
+  return columns.map((_column, field) => (kind) => {
+    const id = `${field} ${kind}`;
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  });
+}
+
+/** Not a fault of the record to whoever writes: nobody is to look for it by writing parts of the batch. */
+function endOfScan(state: ScanState, cause: unknown): TrueupError {
+  state.faulted = true;
+  return new TrueupError('E_BUG', 'a scan ended at a record that cannot be mapped, and nobody asked why', { cause });
+}
+
+/** The mapped records as lines: what is copied stays in the line that it came in, and only the fields that a column is made of are looked into. */
+function lateLines(mapping: CompiledMapping, { records }: Batch, context: RowContext, state: ScanState): LineRecords | null {
+  const lines = records.lines?.() ?? null;
+  if (lines === null || lines.cells.includes(-1)) return null;
+  const cells = mapping.columns.map(({ source }) => (source === null ? -1 : (lines.cells[source] as number)));
+  return { ...lines, cells, scan: () => scanLines(mapping, lines, context, state) };
+}
+
+function* scanLines(mapping: CompiledMapping, lines: LineRecords, context: RowContext, state: ScanState): Generator<Line> {
+  const work = { mapping, context, notes: notesOf(mapping, state) };
+  const made = mapping.columns.flatMap(({ compute }, index) => (compute === null ? [] : [index]));
+  const read = [...new Set(mapping.columns.flatMap((column) => (column.compute === null ? [] : column.sources)))];
+  const row: Cell[] = lines.cells.map(() => undefined);
+  context.row = row;
+  let mapped: Line | null = null;
+  for (const line of lines.scan()) {
+    mapped ??= { bytes: line.bytes, starts: line.starts, made: mapping.columns.map(() => undefined) };
+    mapped.bytes = line.bytes;
+    try {
+      for (const field of read) row[field] = lines.textAt(line, lines.cells[field] as number);
+      for (const index of made) mapped.made[index] = mappedCell(work, index);
+    } catch (cause) {
+      throw endOfScan(state, cause);
     }
     yield mapped;
   }

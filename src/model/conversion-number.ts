@@ -74,8 +74,12 @@ function floatToInt(to: ScalarType): Attempt {
   };
 }
 
+/** Most whole numbers: what `parseDecimal` would make of them is known without it. */
+const USUAL_WHOLE = /^\d{1,15}$/;
+
 function decimalToInt(to: ScalarType): Attempt {
   return (cell) => {
+    if (USUAL_WHOLE.test(cell as string)) return ofWhole(to, BigInt(cell as string));
     const decimal = parseDecimal(cell as string);
     if (decimal === null) return { loss: 'NaN and Infinity are no whole numbers' };
     const { whole, cut } = wholePart(decimal);

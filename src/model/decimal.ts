@@ -68,6 +68,14 @@ export function shiftDecimal({ digits, scale }: Decimal, places: number): Decima
 
 /** The same on texts; `null` when the text is no finite decimal number. */
 export function shiftDecimalText(text: string, places: number): string | null {
+  if (places > 0 && PRICE.test(text)) {
+    const point = text.indexOf('.');
+    const behind = text.length - point - 1;
+    if (behind >= places) {
+      const whole = withoutZeros(text.slice(0, point) + text.slice(point + 1, point + 1 + places));
+      return behind === places ? whole : `${whole}.${text.slice(point + 1 + places)}`;
+    }
+  }
   if (places <= 0 && places >= -20 && /^-?(?:0|[1-9]\d{0,30})$/.test(text) && text !== '-0') {
     if (places === 0) return text;
     const negative = text.startsWith('-');
@@ -76,6 +84,15 @@ export function shiftDecimalText(text: string, places: number): string | null {
   }
   const decimal = parseDecimal(text);
   return decimal === null ? null : decimalText(shiftDecimal(decimal, places));
+}
+
+/** Positive, of usual length, and with a fraction. */
+const PRICE = /^\d{1,15}\.\d{1,15}$/;
+
+function withoutZeros(digits: string): string {
+  let from = 0;
+  while (from < digits.length - 1 && digits.charCodeAt(from) === 48) from++;
+  return from === 0 ? digits : digits.slice(from);
 }
 
 /** Rounds half away from zero, as Postgres does, to `scale` digits behind the point. */

@@ -1,4 +1,5 @@
 import type { Cell, Row } from './cell.ts';
+import type { LineRecords } from './line-records.ts';
 
 /**
  * How records travel. `cells`: one array per record, aligned to the shape. Otherwise a wire form that source and target both name (`pgcopy/text`),
@@ -25,6 +26,8 @@ export interface Records {
   rows(): readonly Row[];
   /** The same rows one after another, each made as it is asked for and kept by nobody. Absent: `rows` costs nothing more. */
   scan?(): Iterable<Row>;
+  /** The same records as lines whose cells can be copied as bytes. `null` or absent: they are not at hand. */
+  lines?(): LineRecords | null;
   /** Not `null`: the string cells of this field are still source text, to be decoded only where someone looks inside. `null` and `undefined` cells are never text. */
   decoder(field: number): Decode | null;
   /** The records `from <= i < to`, for bisecting. */

@@ -1,6 +1,8 @@
 import { TrueupError, cellRecords } from '../../../src/sdk.ts';
-import type { Cell, Records, Reject, Row } from '../../../src/sdk.ts';
+import type { Cell, LineRecords, Records, Reject, Row } from '../../../src/sdk.ts';
 import { BINARY_FORM, binaryRows } from './binary.ts';
+import { lineRecords } from './line-cells.ts';
+import type { LineFields } from './line-cells.ts';
 import { lastLineTail, lineTexts } from './lines.ts';
 import type { Lines, OversizedLine } from './lines.ts';
 import { rowPieces } from './messages.ts';
@@ -45,7 +47,14 @@ export function readLines(reading: Reading, { lines, oversized, last }: TakenLin
   const lastIsOversized = readable !== undefined && readable.line.after > lastKept;
   const cells = lastIsOversized ? readable.cells : lastKept < 0 ? null : (checked?.lastPlaces ?? placeOfLast(lines, places));
   return {
-    records: checked?.records ?? lazyRecords(reading, () => scanLines(reading, lines), lines),
+    records:
+      checked?.records ??
+      lazyRecords(
+        reading,
+        () => scanLines(reading, lines),
+        lines,
+        () => lineRecords(lineFields(reading), lines),
+      ),
     rejected: [...tooLarge, ...(checked?.rejected ?? [])],
     place: cells === null ? null : placeAt(reading, cells),
     last,
@@ -100,6 +109,7 @@ function lazyRecords(
   { decoders }: Reading,
   scan: () => Iterable<Row>,
   { count, bytes }: { readonly count: number; readonly bytes: number },
+  lines: () => LineRecords | null = () => null,
 ): Records {
   let held: { readonly scan: () => Iterable<Row> } | { readonly rows: readonly Row[] } = { scan };
   const rows = (): readonly Row[] => {
@@ -113,6 +123,7 @@ function lazyRecords(
     textDialect: TEXT_DIALECT,
     rows,
     scan: () => ('scan' in held ? held.scan() : held.rows),
+    lines: () => ('scan' in held ? lines() : null),
     decoder: (field) => decoders[field] ?? null,
     slice: (from, to) => cellRecords({ rows: rows(), bytes, textDialect: TEXT_DIALECT, decoders }).slice(from, to),
   };
@@ -126,9 +137,14 @@ function* scanLines(reading: Reading, lines: Lines): Generator<Row> {
   }
 }
 
+function lineFields(reading: Reading): LineFields {
+  const fields = reading.shape.fields.length;
+  return { stream: reading.ref.name, fields, cells: fields + (reading.placeFields === null ? orderColumns(reading).length : 0) };
+}
+
 /** The cells of each row, those of its place at the end. */
 function* lineCells(reading: Reading, lines: Lines): Generator<(string | null)[]> {
-  const expected = reading.shape.fields.length + (reading.placeFields === null ? orderColumns(reading).length : 0);
+  const expected = lineFields(reading).cells;
   for (const line of lineTexts(lines)) {
     const cells = splitLine(line);
     if (cells.length !== expected)

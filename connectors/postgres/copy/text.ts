@@ -26,6 +26,6 @@ export function lastCells(tail: string, count: number): (string | null)[] | null
 
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
-function unescapeCell(cell: string): string {
+export function unescapeCell(cell: string): string {
   return cell.replaceAll(/\\(.)/gs, (_, char: string) => ESCAPES[char] ?? char);
 }

@@ -60,8 +60,8 @@ function wellFormed(lines: readonly StagedLine[], { faults }: Sent): readonly St
   return lines.filter(isWhole);
 }
 
-/** Never cut between the two halves of a character. */
-function* slices(text: string): Generator<Buffer> {
+/** A large text as it stands in a line, piece by piece. Never cut between the two halves of a character. */
+export function* slices(text: string): Generator<Buffer> {
   for (let from = 0; from < text.length;) {
     const last = text.charCodeAt(from + SLICE_CHARS - 1);
     const to = from + SLICE_CHARS + (last >= 0xd800 && last <= 0xdbff ? 1 : 0);

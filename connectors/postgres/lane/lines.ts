@@ -110,13 +110,13 @@ function lineOf({ batch, layout, into, straight = false }: Segment, row: Row, in
   return { index, op: staged, parts: parts.length === 0 ? [`${start}${line}\n`] : [start, ...parts, `${line}\n`] };
 }
 
-const NUL = 'holds a NUL character, which PostgreSQL cannot store';
+export const NUL = 'holds a NUL character, which PostgreSQL cannot store';
 
 function largeText(source: Source, text: string): LargeText {
   return text.includes('\0') ? refuse(source, NUL) : { text };
 }
 
-function checkedText(source: Source, given: Cell, op: number): string | null {
+export function checkedText(source: Source, given: Cell, op: number): string | null {
   if (given === undefined && op !== OP.patch) refuse(source, 'is absent, and a column cannot be: map it with a default');
   const text = given === undefined || given === null ? null : cellText(source, given);
   return text === null && source.lane.key ? refuse(source, 'is part of the key and NULL') : text;
@@ -127,7 +127,7 @@ function definedColumns(layout: Layout, row: Row): number[] {
   return layout.flatMap(({ lane, field }, at) => (lane.key || row[field] === undefined ? [] : [at]));
 }
 
-function refuse({ lane }: Source, why: string): never {
+export function refuse({ lane }: Source, why: string): never {
   throw new TrueupError('E_RECORD_VALUE', `field '${lane.field.name}' ${why}`);
 }
 

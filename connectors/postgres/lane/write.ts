@@ -3,8 +3,9 @@ import type { MappedBatch, RecordFault } from '../../../src/sdk.ts';
 import { copyInto } from '../copy/in.ts';
 import { copyStraightSql, wireRows } from './wire.ts';
 import type { WireRows } from './wire.ts';
-import { batchLayout, nothingStaged, parentLines, stagedLines } from './lines.ts';
+import { batchLayout, nothingStaged, parentLines } from './lines.ts';
 import type { Layout, Staged } from './lines.ts';
+import { recordLines } from './splice.ts';
 import { STAGED, patchSql, removeUnlistedSql } from './sql.ts';
 import type { LaneSql } from './sql.ts';
 import type { LaneTable } from './table.ts';
@@ -78,7 +79,7 @@ export async function writeStraight(
   const wire = wireRows(lane, batch, layoutOf.fields);
   const columns = wire?.columns ?? lane.columns.map((_, index) => index);
   const rows = () =>
-    stagedLines({ batch, layout: batchLayout(lane, batch.records, layoutOf), from: 0, to: batch.records.count, into, straight: true });
+    recordLines({ batch, layout: batchLayout(lane, batch.records, layoutOf), from: 0, to: batch.records.count, into, straight: true });
   await copyInto(session, copyStraightSql(lane, columns, wire?.binary === true), wire?.input ?? { rows: rows() });
   return { counts: { ...noCounts(), upserted: batch.records.count - into.faults.length }, faults: into.faults };
 }
@@ -122,7 +123,7 @@ async function stage({ session, sql, clearStage }: Writer, segment: SegmentWrite
 }
 
 function* chunks({ batch, layout, from, to }: SegmentWrite, into: Staged): Generator<Buffer> {
-  yield* stagedLines({ batch, layout, from, to, into });
+  yield* recordLines({ batch, layout, from, to, into });
   const replaced = batch.replaceWithin;
   if (replaced === undefined || replaced.parents.length === 0) return;
   yield parentLines(layout, laneColumns(layout, replaced.fields), replaced.parents);

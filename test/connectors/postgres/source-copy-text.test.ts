@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { lineRecords } from '../../../connectors/postgres/copy/line-cells.ts';
 import { lastLineTail, lineCollector, lineTexts } from '../../../connectors/postgres/copy/lines.ts';
 import type { LineLimits, Lines, OversizedLine } from '../../../connectors/postgres/copy/lines.ts';
 import { lastCells, splitLine } from '../../../connectors/postgres/copy/text.ts';
@@ -54,6 +55,14 @@ function collected(chunks: readonly Buffer[], limits: LineLimits): { readonly ba
 
 const rowsOf = ({ lines }: Batch): (string | null)[][] => [...lineTexts(lines)].map(splitLine);
 
+/** The same, each cell found as bytes. */
+function rowsByCell({ lines }: Batch): (string | null)[][] {
+  const records = lineRecords({ stream: 'rows', fields: 2, cells: 2 }, lines);
+  const rows: (string | null)[][] = [];
+  for (const line of records.scan()) rows.push([records.textAt(line, 0), records.textAt(line, 1)]);
+  return rows;
+}
+
 describe('the text format of COPY', () => {
   it('comes back as the rows it was made of, wherever the chunks are cut and however few rows a batch takes', () => {
     fc.assert(
@@ -65,6 +74,7 @@ describe('the text format of COPY', () => {
           const { batches, open } = collected(cutAt(copied(rows), places), { ...UNLIMITED, count });
           expect(open).toBe(false);
           expect(batches.flatMap(rowsOf)).toEqual(rows);
+          expect(batches.flatMap(rowsByCell)).toEqual(rows);
           for (const [index, { lines }] of batches.entries()) {
             expect(lines.count).toBe(index < batches.length - 1 ? count : rows.length - count * (batches.length - 1));
             expect(lines.bytes).toBe(lines.pieces.reduce((sum, piece) => sum + piece.length, 0));
