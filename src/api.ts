@@ -7,6 +7,7 @@ import type { OnEvent } from './pipeline/events.ts';
 import type { RunSignals } from './pipeline/job-context.ts';
 import type { DelayReport } from './pipeline/delays.ts';
 import type { StoredStatus, UnknownStatus } from './pipeline/job-status.ts';
+import type { Kept } from './pipeline/kept.ts';
 import type { PlanReport } from './pipeline/plan-report.ts';
 import type { RunReport } from './pipeline/report.ts';
 import type { VerifyReport } from './verify/verify-report.ts';
@@ -132,6 +133,10 @@ export interface App extends Proof {
   status(job: string | null, signal: AbortSignal): Promise<JobStatus[]>;
   /** Connections that have a circuit breaker: all, or those of a job. */
   connectionStatus(job: string | null, signal: AbortSignal): Promise<ConnectionStatus[]>;
+  /** What sources keep for no job of the config: for one that was removed, or for another installation. */
+  kept(signal: AbortSignal): Promise<readonly Kept[]>;
+  /** Gives up what sources keep under this name, which is that of a removed job or one that `kept` lists. What that was, in words. */
+  dropKept(name: string, signal: AbortSignal): Promise<readonly string[]>;
   checkpoints(job: string, signal: AbortSignal): Promise<Checkpoint[]>;
   changeCheckpoint(change: CheckpointChange, signal: AbortSignal): Promise<CheckpointChangeReport>;
   letters(filter: { readonly job?: string; readonly stream?: string }, signal: AbortSignal): Promise<Letter[]>;

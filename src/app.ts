@@ -12,6 +12,7 @@ import type { MappingTestReport } from './config/test-mappings.ts';
 import { expandStreams } from './config/wildcards.ts';
 import { breakersNow } from './breakers-now.ts';
 import { createConnections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import { TrueupError } from './errors.ts';
 import type { RunRecord, StateStore } from './model/checkpoint.ts';
 import type { Connector, ConnectorContext, Log } from './model/connector.ts';
@@ -22,6 +23,8 @@ import { combineExitCodes, statusOf } from './pipeline/exit-code.ts';
 import { checkpointStore } from './pipeline/job-context.ts';
 import type { JobContext, RunSignals } from './pipeline/job-context.ts';
 import { delaysOf, statusOrFault } from './pipeline/job-status.ts';
+import { dropKept, listKept } from './pipeline/kept.ts';
+import type { NamedSource } from './pipeline/kept.ts';
 import { applyPlan, refuseProblems } from './pipeline/apply-plan.ts';
 import { planJob } from './pipeline/plan.ts';
 import { jobPlanReport, planExitCode, sampleStream } from './pipeline/plan-job-report.ts';
@@ -106,6 +109,12 @@ function openVault({ state, baseDir }: ResolvedConfig): Vault {
   const file = state.startsWith('sqlite:') ? state.slice('sqlite:'.length) : '';
   const folder = file === '' || file === ':memory:' ? join(baseDir, '.trueup') : dirname(file);
   return openSqliteVault(join(folder, 'secrets.db'));
+}
+
+/** Of every connection that can be one, used by a job or not. */
+function namedSources({ connectors }: Parts, connections: Connections): NamedSource[] {
+  const able = [...connectors].filter(([, connector]) => connector.openSource !== undefined);
+  return able.map(([connection]) => ({ connection, source: connections.source(connection) }));
 }
 
 function createApp(parts: Parts): App {
@@ -308,6 +317,9 @@ function createApp(parts: Parts): App {
       );
       return breakersNow(chosenOnes, (await state.breakers?.list(signal)) ?? [], Date.now());
     },
+
+    kept: (signal) => listKept(namedSources(parts, connections), [...config.jobs.keys()], signal),
+    dropKept: (name, signal) => dropKept(namedSources(parts, connections), name, signal),
 
     checkpoints: (job, signal) => checkpointStore(contextOf(job)).list(job, signal),
 

@@ -15,6 +15,7 @@ import { explainLogCursor, isLogCursor, parseLogCursor } from './log/cursor.ts';
 import { applyLog } from './log/log-apply.ts';
 import { undeliveredInLog } from './log/peek.ts';
 import { openLogSource } from './log/log-source.ts';
+import { keptSlots } from './log/kept.ts';
 import { readLogState, releaseLog } from './log/log-state.ts';
 import { LOG_FEED, isLogged, namesOf } from './log/names.ts';
 import type { PostgresOptions } from './options.ts';
@@ -148,6 +149,7 @@ export function postgresSource(context: SourceContext): Source {
           }),
     logState: async (feed, cursor, signal) => (feed.id === LOG_FEED ? readLogState(server, feed, cursor, signal) : null),
     release: async (feed, signal) => (feed.id === LOG_FEED ? releaseLog(server, feed, signal) : []),
+    kept: (which, signal) => keptSlots(server, which, signal),
     explainCursor: (cursor) => (isLogCursor(cursor) ? explainLogCursor(cursor) : explainCursor(cursor)),
     close: async () => {
       await log.close();

@@ -6,7 +6,7 @@ import type { DigestFields, RowDigests } from './digests.ts';
 import type { Cursor, Feed, Position } from './feed.ts';
 import type { GuaranteeParts } from './guarantee.ts';
 import type { Json } from './json.ts';
-import type { LogState } from './log-state.ts';
+import type { KeptInSource, LogState } from './log-state.ts';
 import type { LogicalType } from './logical-type.ts';
 import type { OnLoss } from './on-loss.ts';
 import type { Form, Records } from './records.ts';
@@ -20,7 +20,7 @@ import type { Shape } from './shape.ts';
 
 export { CHANGE_METHODS } from './change-spec.ts';
 export type { ChangeMethod, ChangeSpec } from './change-spec.ts';
-export type { LogState } from './log-state.ts';
+export type { KeptInSource, LogState } from './log-state.ts';
 
 /** A stream as a job reads it. */
 export interface StreamRef {
@@ -201,6 +201,11 @@ export interface Source {
   logState?(feed: Feed, cursor: Cursor | null, signal: AbortSignal): Promise<LogState | null>;
   /** Gives up whatever the source keeps for a feed whose checkpoint is dropped. Returns what that was, in words. Absent: it keeps nothing. */
   release?(feed: Feed, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * What this connector has made in the source and keeps for none of the jobs `notOf`: for one that was removed, or for another installation. Or what it keeps
+   * under the name `of`, which is its own or a job's. Absent: it keeps nothing.
+   */
+  kept?(which: { readonly notOf: readonly string[] } | { readonly of: string }, signal: AbortSignal): Promise<readonly KeptInSource[]>;
   /** A position for people from a stored cursor. */
   explainCursor?(cursor: Cursor): string;
   /** Harmless when called twice or before anything was opened. */

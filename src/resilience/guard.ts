@@ -30,6 +30,7 @@ const SOURCE: Readonly<Partial<Record<keyof Source, Kind>>> = {
   heldBack: 'call',
   logState: 'call',
   release: 'call',
+  kept: 'call',
 };
 const TARGET: Readonly<Partial<Record<keyof Target, Kind>>> = {
   identity: 'call',

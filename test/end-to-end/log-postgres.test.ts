@@ -187,4 +187,28 @@ describeWithPostgres('the log of PostgreSQL', () => {
     expect((await scenario.trueup('verify', 'orders', '--repair')).code).toBe(0);
     await expectEqual(scenario);
   });
+
+  it('the slot of a job that was removed is listed, and dropped by the name of the job', { timeout: 60_000 }, async () => {
+    const scenario = await logScenario(10);
+    await scenario.trueup('run', 'orders');
+    const [slot] = await scenario.source.query<{ name: string }>(
+      'select slot_name::text as name from pg_replication_slots where database = current_database()',
+    );
+    const kept = async () =>
+      (JSON.parse((await scenario.trueup('status', '--json')).stdout) as { kept?: { connection: string; name: string }[] }).kept;
+    expect(await kept()).toBeUndefined();
+    await scenario.jobs(LOG_JOB.replace('  orders:', '  again:'));
+    expect(await kept()).toMatchObject([{ connection: 'shop', name: slot?.name, kind: 'replication slot', inUse: false }]);
+    expect((await scenario.trueup('status')).stdout).toContain(`replication slot '${slot?.name}' on connection 'shop'`);
+    const dropped = await scenario.trueup('checkpoint', 'drop', 'orders', '--json');
+    expect(JSON.parse(dropped.stdout)).toMatchObject({
+      exitCode: 0,
+      job: 'orders',
+      changed: [{ feed: expect.stringContaining(`'${slot?.name}'`) }, {}],
+    });
+    expect(await kept()).toBeUndefined();
+    expect(await scenario.source.query('select from pg_publication')).toEqual([]);
+    // Once there is nothing of it, it is a name like any other.
+    expect((await scenario.trueup('checkpoint', 'drop', 'orders')).code).toBe(2);
+  });
 });

@@ -23,6 +23,7 @@ const MEMBERS: Readonly<Record<keyof Source, true>> = {
   heldBack: true,
   logState: true,
   release: true,
+  kept: true,
   explainCursor: true,
   close: true,
 };

@@ -30,7 +30,9 @@ export async function readLogState(server: Server, feed: Feed, cursor: Cursor | 
 }
 
 /** What is worth a word before it hurts. */
-export function slotWarnings(slot: Pick<Slot, 'name' | 'lostBecause' | 'walStatus' | 'safeBytes' | 'retainedBytes' | 'activePid'>): string[] {
+export function slotWarnings(
+  slot: Pick<Slot, 'name' | 'lostBecause' | 'walStatus' | 'safeBytes' | 'retainedBytes' | 'activePid'>,
+): string[] {
   const { name, lostBecause, walStatus, safeBytes, retainedBytes, activePid } = slot;
   if (lostBecause !== null) return [`slot '${name}' was given up by the server (${lostBecause}): the next run cannot go on`];
   const warnings: string[] = [];

@@ -59,9 +59,21 @@ export function addCheckpoint(program: Command, dispatch: Dispatch): void {
   group
     .command('drop')
     .description('Forget the checkpoint, and what the source keeps for it; the next run begins with a first load.')
-    .argument(...JOB)
+    .argument(
+      '<job>',
+      'name of a job; of one that the config does not have any more, or a name that `status` lists, what sources keep for it',
+    )
     .argument('[feed]', `${FEED}; none: all of the job`)
-    .action((job: string, feed?: string) => act('checkpoint drop', (on) => change(on, { kind: 'drop' }), job, feed));
+    .action((job: string, feed?: string) =>
+      dispatch('checkpoint drop', (session) =>
+        withApp(session, async (app) => {
+          const gone = feed === undefined && !app.config.jobs.has(job) ? await dropKept(session, app, job) : null;
+          if (gone !== null) return gone;
+          requireJobs(app, [job]);
+          return change({ session, app, job, feed }, { kind: 'drop' });
+        }),
+      ),
+    );
 }
 
 async function listCheckpoints(session: Session, app: App, job: string | undefined): Promise<Outcome> {
@@ -94,6 +106,15 @@ async function chosen({ session, app, job, feed }: Subject): Promise<Checkpoint[
   throw new TrueupError('E_USAGE', `job '${job}' has no checkpoint of feed '${feed}'.${list}`, {
     hint: `\`trueup checkpoint list ${job}\` lists the feeds.`,
   });
+}
+
+/** What sources keep for a job that is gone. `null`: nothing under that name. */
+async function dropKept(session: Session, app: App, job: string): Promise<Outcome | null> {
+  const dropped = await app.dropKept(job, session.signals.stop);
+  if (dropped.length === 0) return null;
+  const changed = dropped.map((what) => ({ feed: what, effect: 'dropped in the source' }));
+  const document = { command: 'checkpoint drop', exitCode: 0, job, changed };
+  return { exitCode: 0, document, text: () => dropped.map((what) => `dropped ${what}`).join('\n') };
 }
 
 async function change(subject: Subject, action: CheckpointChange['action']): Promise<Outcome> {

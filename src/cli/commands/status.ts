@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import type { ConnectionStatus, JobStatus } from '../../api.ts';
 import { TrueupError } from '../../errors.ts';
 import { combineExitCodes, exitCodeOf } from '../../pipeline/exit-code.ts';
+import type { Kept } from '../../pipeline/kept.ts';
 import type { View } from '../outcome.ts';
 import type { Dispatch } from '../dispatch.ts';
-import { breakerTable, feedTable, logLines, statusTable } from '../render/status.ts';
+import { breakerTable, feedTable, keptLines, logLines, statusTable } from '../render/status.ts';
 import { requireJobs, withApp } from '../with-app.ts';
 
 export function addStatus(program: Command, dispatch: Dispatch): void {
@@ -19,11 +20,18 @@ export function addStatus(program: Command, dispatch: Dispatch): void {
           if (job !== undefined) requireJobs(app, [job]);
           const jobs = await app.status(job ?? null, session.signals.stop);
           const connections = await app.connectionStatus(job ?? null, session.signals.stop);
+          const kept = job === undefined ? await app.kept(session.signals.stop) : [];
           const exitCode = combineExitCodes(jobs.map(exitCodeFor));
           return {
             exitCode,
-            document: { command: 'status', exitCode, jobs: jobs.map(jobDocument), ...(connections.length === 0 ? {} : { connections }) },
-            text: (view) => statusText({ jobs, connections, detailed: job !== undefined }, view),
+            document: {
+              command: 'status',
+              exitCode,
+              jobs: jobs.map(jobDocument),
+              ...(connections.length === 0 ? {} : { connections }),
+              ...(kept.length === 0 ? {} : { kept }),
+            },
+            text: (view) => statusText({ jobs, connections, kept, detailed: job !== undefined }, view),
           };
         }),
       ),
@@ -45,15 +53,17 @@ function jobDocument({ lastRun, ...job }: JobStatus): Record<string, unknown> {
 interface Status {
   readonly jobs: readonly JobStatus[];
   readonly connections: readonly ConnectionStatus[];
+  readonly kept: readonly Kept[];
   readonly detailed: boolean;
 }
 
-function statusText({ jobs, connections, detailed }: Status, view: View): string {
+function statusText({ jobs, connections, kept, detailed }: Status, view: View): string {
   const tables = jobs.flatMap((job) => {
     const lines = logLines(job, view);
     if (detailed && job.feeds !== undefined) return [[feedTable(job.feeds, view), ...lines].join('\n')];
     return lines.length === 0 ? [] : [[`${job.job}:`, ...lines].join('\n')];
   });
   const breakers = connections.length === 0 ? [] : [breakerTable(connections, view)];
-  return [statusTable(jobs, view), ...tables, ...breakers].join('\n\n');
+  const left = kept.length === 0 ? [] : [keptLines(kept, view).join('\n')];
+  return [statusTable(jobs, view), ...tables, ...breakers, ...left].join('\n\n');
 }

@@ -1,5 +1,6 @@
 import type { ConnectionStatus, JobStatus } from '../../api.ts';
 import type { FeedStatus } from '../../pipeline/job-status.ts';
+import type { Kept } from '../../pipeline/kept.ts';
 import type { View } from '../outcome.ts';
 import { bytesText, countText, durationText } from '../text/quantity.ts';
 import { tableText } from '../text/table.ts';
@@ -88,6 +89,19 @@ export function logLines({ delays, feeds }: JobStatus, view: View): string[] {
           `  delay from commit to commit: p50 ${durationText(delays.p50Ms)}, p99 ${durationText(delays.p99Ms)}, at most ${durationText(delays.maxMs)}`,
         ];
   return [...delay, ...(feeds ?? []).flatMap(({ log }) => (log?.warnings ?? []).map((warning) => view.style.yellow(`  ${warning}`)))];
+}
+
+/** What sources keep for jobs that the config does not have. */
+export function keptLines(kept: readonly Kept[], view: View): string[] {
+  const lines = kept.map(({ connection, name, kind, inUse, retainedBytes }) => {
+    const size = retainedBytes === undefined ? '' : `, keeps ${bytesText(retainedBytes)}`;
+    return view.style.yellow(`  ${kind} '${name}' on connection '${connection}'${size}${inUse ? ', in use' : ''}`);
+  });
+  return [
+    'kept in sources for no job of this config:',
+    ...lines,
+    view.style.dim('  when no other installation needs it: trueup checkpoint drop <name>'),
+  ];
 }
 
 export function breakerTable(connections: readonly ConnectionStatus[], view: View): string {

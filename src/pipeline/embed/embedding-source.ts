@@ -66,6 +66,7 @@ function passed(source: Source): Pick<Source, 'identity' | 'discover' | 'close'>
     ...(source.release === undefined
       ? {}
       : { release: async (feed, signal) => (await source.release?.(deliveredFeed(feed), signal)) ?? [] }),
+    ...(source.kept === undefined ? {} : { kept: async (which, signal) => (await source.kept?.(which, signal)) ?? [] }),
     ...(source.explainCursor === undefined ? {} : { explainCursor: (cursor) => source.explainCursor?.(cursor) ?? '' }),
     ...(source.acknowledge === undefined
       ? {}

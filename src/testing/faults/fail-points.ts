@@ -42,6 +42,7 @@ export const FAIL_POINTS: Readonly<Record<FailPoint, string>> = {
   'source.heldBack': 'the source is asked what holds deliveries back',
   'source.logState': 'the source is asked how far its log reaches',
   'source.release': 'what the source keeps for a feed is given up',
+  'source.kept': 'the source is asked what it keeps for jobs that are gone',
   'source.explainCursor': 'a position is put into words',
   'source.close': 'the source is closed',
   'target.identity': 'the target names its data',
