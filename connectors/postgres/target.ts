@@ -38,9 +38,11 @@ export function openPostgresTarget(options: PostgresOptions, context: ConnectorC
     apply: (plan, signal) => withSession(server, { purpose: 'write', signal }, (session) => applyPlan(session, plan, signal)),
     openLane: async ({ owner, streams, checkpoints: kept }, signal) => {
       const session = await openSession(server, { purpose: 'write', signal });
-      const store = kept ? storeTables(STORE_SCHEMA) : null;
       const leaseOwner = (asked: AbortSignal) => checkpoints.owner(owner.job, asked);
-      return openLane({ session, owner, streams, defaultSchema: options.schema, store, leaseOwner }, signal);
+      return openLane(
+        { session, owner, streams, defaultSchema: options.schema, tables: storeTables(STORE_SCHEMA), checkpoints: kept, leaseOwner },
+        signal,
+      );
     },
     ...targetReads(server, tables),
     writtenBy: (stream, key, signal) =>

@@ -24,8 +24,9 @@ export interface LaneInit {
   readonly streams: readonly TargetStream[];
   /** Of targets that name none. */
   readonly defaultSchema: string;
-  /** Where checkpoints go; `null`: they are kept elsewhere, and the lane writes rows only. */
-  readonly store: StoreTables | null;
+  readonly tables: StoreTables;
+  /** Whether checkpoints go into these tables with the rows; else they are kept beside or elsewhere, and the lane writes rows only. */
+  readonly checkpoints: boolean;
   /** The job's lease as the store has it now, asked on another connection. */
   readonly leaseOwner: (signal: AbortSignal) => Promise<OwnerInfo | null>;
 }
@@ -65,21 +66,19 @@ const ABANDONED = `set tcp_keepalives_idle to 30; set tcp_keepalives_interval to
  * owner's epoch is compared inside the transaction that carries the rows, so a stale owner's rows go with its checkpoint.
  */
 export async function openLane(init: LaneInit, signal: AbortSignal): Promise<Lane> {
-  const { session, owner, store } = init;
+  const { session, owner, tables, checkpoints } = init;
   try {
-    const stages = await session.run(signal, async () => {
+    const [stages, registered] = await session.run(signal, async () => {
       const found = await laneTables(init);
       await session.query(DURABLE);
       await session.query(ABANDONED);
-      if (store !== null) {
-        await registerLane(session, store, owner);
-        await pruneNotes(session, store, owner.job);
-      }
+      const lease = await registerLane(session, tables, owner, checkpoints ? 'must' : 'if-here');
+      if (checkpoints) await pruneNotes(session, tables, owner.job);
       const made = found.map((lane, index): Stage => ({ lane, sql: laneSql(lane, index), fields: new WeakMap(), used: false, refused: 0 }));
       for (const { sql } of made) await session.query(sql.createStage);
-      return made;
+      return [made, lease] as const;
     });
-    return laneOver(init, new Map(stages.map((stage) => [stage.lane.stream.stream, stage])));
+    return laneOver({ ...init, registered }, new Map(stages.map((stage) => [stage.lane.stream.stream, stage])));
   } catch (error) {
     await session.close();
     throw error;
@@ -98,8 +97,12 @@ async function laneTables({ session, streams, defaultSchema }: LaneInit): Promis
   });
 }
 
-function laneOver(init: LaneInit, stages: ReadonlyMap<string, Stage>): Lane {
-  const { session, owner, store } = init;
+/** With whether the owner's lease is in the same database and lists this session. */
+type OpenedLane = LaneInit & { readonly registered: boolean };
+
+function laneOver(init: OpenedLane, stages: ReadonlyMap<string, Stage>): Lane {
+  const { session, owner, tables, registered } = init;
+  const store = init.checkpoints ? tables : null;
   let pending: Pending | null = null;
   /** Since the last pruning. */
   let notes = 0;
@@ -178,7 +181,7 @@ function laneOver(init: LaneInit, stages: ReadonlyMap<string, Stage>): Lane {
       if (closed) return;
       await forget();
       closed = true;
-      if (store !== null && !broken) await forgetLane(session, store, owner).catch(() => undefined);
+      if (registered && !broken) await forgetLane(session, tables, owner).catch(() => undefined);
       await session.close();
     },
   };
@@ -189,12 +192,12 @@ function isChange({ upserted, deleted }: Counts): boolean {
 }
 
 /** Work on the lane's session. A signal that is aborted already leaves the lane as it is; one that aborts in the middle costs its session. */
-async function run<T>({ session, owner, store, leaseOwner }: LaneInit, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+async function run<T>({ session, owner, registered, leaseOwner }: OpenedLane, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   try {
     return await session.run(signal, work);
   } catch (error) {
-    if (store === null || !isTrueupError(error) || error.code !== 'E_CONNECTION_LOST') throw error;
+    if (!registered || !isTrueupError(error) || error.code !== 'E_CONNECTION_LOST') throw error;
     // Whoever takes a job over ends its lanes' backends: then the lost connection is the message that it happened.
     const lease = await leaseOwner(signal).catch(() => undefined);
     if (lease === undefined || lease?.epoch === owner.epoch) throw error;

@@ -2,6 +2,7 @@ import { TrueupError, isTrueupError } from '../../../src/sdk.ts';
 import type { AcquireRequest, Owner, OwnerInfo, OwnerProcess } from '../../../src/sdk.ts';
 import type { Session } from '../session/session.ts';
 import { fenced, storable } from './change.ts';
+import { isMissing } from './missing.ts';
 import type { StoreTables } from './schema.ts';
 
 /*
@@ -137,8 +138,14 @@ export async function leaseOwner(session: Session, tables: StoreTables, job: str
   return { job, run: lease.run, epoch: lease.epoch, process: lease.process, acquiredAt: lease.acquiredAt, expiresAt: lease.expiresAt };
 }
 
-/** Records this session's backend as a writer of the owner, for whoever takes the lease over. Throws E_FENCED for an old epoch. */
-export async function registerLane(session: Session, tables: StoreTables, owner: Owner): Promise<void> {
+/**
+ * Records this session's backend as a writer of the owner, for whoever takes the lease over: what a suspended owner has not committed would lock its rows for
+ * as long as it sleeps. Returns whether it is recorded.
+ *
+ * @param where `must`: the lease is here, so an old epoch throws E_FENCED; `if-here`: it may as well be in another store
+ */
+export async function registerLane(session: Session, tables: StoreTables, owner: Owner, where: 'must' | 'if-here'): Promise<boolean> {
+  if (where === 'if-here' && !(await hasLease(session, tables, owner))) return false;
   const registered = await session.execute(
     `update ${tables.leases} set lanes = (lanes::jsonb || jsonb_build_array(jsonb_build_array(pg_backend_pid(),
        (select backend_start::text from pg_stat_activity where pid = pg_backend_pid()))))::json
@@ -146,6 +153,18 @@ export async function registerLane(session: Session, tables: StoreTables, owner:
     [storable(owner.job), String(owner.epoch)],
   );
   if (registered !== 1) throw fenced(owner, 'the lease is not its own any more');
+  return true;
+}
+
+/** Whether the lease that is kept here is this very run's. */
+async function hasLease(session: Session, tables: StoreTables, { job, run, epoch }: Owner): Promise<boolean> {
+  try {
+    const lease = await readLease(session, tables, job);
+    return lease !== null && lease.run === run && lease.epoch === epoch;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 /** Takes this session's backend off the list again. */

@@ -151,7 +151,8 @@ describeWithPostgres('checkpoints in postgres', () => {
     await prepare(target, [stream]);
     const { lane, owner } = await openOwnedLane(target, [stream], { ttlMs: 300 });
     const second = await target.openLane({ owner, streams: [stream], checkpoints: true }, never);
-    const unregistered = await target.openLane({ owner, streams: [stream], checkpoints: false }, never);
+    const elsewhere = { ...owner, run: 'whose lease is in another store' };
+    const unregistered = await target.openLane({ owner: elsewhere, streams: [stream], checkpoints: false }, never);
     const lanes = async () =>
       (await database.query('select lanes from trueup.leases'))
         .flatMap(({ lanes: pids }) => pids as [number, string][])
@@ -168,6 +169,24 @@ describeWithPostgres('checkpoints in postgres', () => {
     expect(await unregistered.commit(nothing, never)).toMatchObject({ lettersResolved: 0 });
     await expect(target.openLane({ owner, streams: [stream], checkpoints: true }, never)).rejects.toMatchObject({ code: 'E_FENCED' });
     await Promise.all([second.close(), unregistered.close()]);
+  });
+
+  it('ends the backend of a lane whose checkpoints are kept beside the rows as well, so that its locks hold nobody up', async () => {
+    const target = openTarget(database.url);
+    closing.push(target);
+    const stream = streamOf(shapeOf([field('id', 'int64', { nullable: false })]));
+    await prepare(target, [stream]);
+    const store = storeIn();
+    const owner = await store.acquire(acquireRequest({ ttlMs: 300 }), never);
+    const suspended = await target.openLane({ owner, streams: [stream], checkpoints: false }, never);
+    await suspended.bulkUpsert(batchOf(stream, [[1n]]), never);
+    await sleep(400);
+    const next = await store.acquire(acquireRequest(), never);
+    const lane = await target.openLane({ owner: next, streams: [stream], checkpoints: false }, never);
+    await lane.bulkUpsert(batchOf(stream, [[1n]]), AbortSignal.timeout(20_000));
+    expect(await lane.commit(nothing, never)).toMatchObject({ streams: { [stream.stream]: { upserted: 1 } } });
+    await expect(suspended.commit(nothing, never)).rejects.toMatchObject({ code: 'E_FENCED' });
+    await Promise.all([suspended.close(), lane.close()]);
   });
 
   it('takes over although the backends belong to another role, which only the fence then keeps out', async () => {
