@@ -201,10 +201,7 @@ export interface Source {
   logState?(feed: Feed, cursor: Cursor | null, signal: AbortSignal): Promise<LogState | null>;
   /** Gives up whatever the source keeps for a feed whose checkpoint is dropped. Returns what that was, in words. Absent: it keeps nothing. */
   release?(feed: Feed, signal: AbortSignal): Promise<readonly string[]>;
-  /**
-   * What this connector has made in the source and keeps for none of the jobs `notOf`: for one that was removed, or for another installation. Or what it keeps
-   * under the name `of`, which is its own or a job's. Absent: it keeps nothing.
-   */
+  /** What it has made in the source and keeps for none of these jobs, or under this name, which is a job's or its own. Absent: it keeps nothing. */
   kept?(which: { readonly notOf: readonly string[] } | { readonly of: string }, signal: AbortSignal): Promise<readonly KeptInSource[]>;
   /** A position for people from a stored cursor. */
   explainCursor?(cursor: Cursor): string;

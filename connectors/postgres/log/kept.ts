@@ -1,8 +1,13 @@
 import type { KeptInSource } from '../../../src/sdk.ts';
 import { withReading } from '../session/session.ts';
 import type { Server } from '../session/session.ts';
-import { LOG_FEED, SLOT_PREFIX, logNames } from './names.ts';
+import { LOG_FEED, SLOT_PREFIX, logNames, slotStart } from './names.ts';
 import { readSlots } from './slot.ts';
+
+/** Which parts a job has is not known here: whatever could be one of them is nobody's leftover. */
+function isPartOf(slot: string, job: string): boolean {
+  return slot.startsWith(slotStart(job));
+}
 
 /**
  * Slots of this database with a name that only this connector gives. Whose they are cannot be seen: of a job that was removed, or of one that another installation
@@ -13,9 +18,9 @@ export async function keptSlots(
   which: { readonly notOf: readonly string[] } | { readonly of: string },
   signal: AbortSignal,
 ): Promise<KeptInSource[]> {
-  const own = (job: string) => logNames(server, job).slot;
+  const own = (job: string) => logNames(server, { job }).slot;
   const isMeant = (name: string): boolean =>
-    'of' in which ? name === which.of || name === own(which.of) : !which.notOf.some((job) => own(job) === name);
+    'of' in which ? name === which.of || name === own(which.of) : !which.notOf.some((job) => own(job) === name || isPartOf(name, job));
   return withReading(server, signal, async (session) => {
     const [row] = await session.query('select pg_catalog.current_database()');
     const slots = await readSlots(session, null);

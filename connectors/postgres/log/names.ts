@@ -30,6 +30,11 @@ export function logNames({ options, where }: Server, { job = 'trueup', part }: P
   return { slot: named ?? own, publication: publication ?? own };
 }
 
+/** What the names of all slots of a job begin with that has several. */
+export function slotStart(job: string): string {
+  return `${SLOT_PREFIX}${readable(`${job}_`)}`;
+}
+
 function readable(name: string): string {
   return name
     .toLowerCase()
