@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Cell } from './cell.ts';
-import type { ChangeMethod, ChangeSpec } from './change-spec.ts';
+import type { ChangeSpec } from './change-spec.ts';
 import type { Checkpoint, CheckpointStore, LetterKey, Letter, Owner } from './checkpoint.ts';
 import type { DigestFields, RowDigests } from './digests.ts';
 import type { Cursor, Feed, Position } from './feed.ts';
@@ -11,6 +11,7 @@ import type { LogicalType } from './logical-type.ts';
 import type { OnLoss } from './on-loss.ts';
 import type { Form, Records } from './records.ts';
 import type { Shape } from './shape.ts';
+import type { StreamInfo } from './stream-info.ts';
 
 /*
  * The two contracts: everything that differs between systems is behind `Source` and `Target`.
@@ -21,6 +22,7 @@ import type { Shape } from './shape.ts';
 export { CHANGE_METHODS } from './change-spec.ts';
 export type { ChangeMethod, ChangeSpec } from './change-spec.ts';
 export type { KeptInSource, LogState } from './log-state.ts';
+export type { StreamInfo } from './stream-info.ts';
 
 /** A stream as a job reads it. */
 export interface StreamRef {
@@ -76,32 +78,6 @@ export interface Batch {
   readonly rejected?: readonly Reject[];
   /** Changes that the source has folded into records of this feed already: they were read, and stand in no batch. */
   readonly coalesced?: number;
-}
-
-export interface StreamInfo {
-  readonly name: string;
-  readonly kind: 'table' | 'view' | 'query' | 'collection' | 'endpoint' | 'file' | 'topic';
-  readonly shape: Shape;
-  /** What it is called where its name says more than that: `orders` of the file `orders.csv.gz`. Targets are named after it. Absent: its name. */
-  readonly plainName?: string;
-  /** Why no field is known, where that is not for want of a privilege. */
-  readonly unreadable?: string;
-  readonly rowEstimate?: number;
-  /** The change methods it offers, best first. `fields`: what can serve as `ChangeSpec.field`, best first. */
-  readonly changes: readonly { readonly by: ChangeMethod; readonly fields?: readonly string[] }[];
-  /** Methods that it would offer were the system set up for them. Whoever names one gets from the source's plan what is missing. */
-  readonly afterSetup?: readonly ChangeMethod[];
-  /** Names of streams that this one refers to (foreign keys). */
-  readonly dependsOn?: readonly string[];
-  /** Where fields are known from samples alone: how many records were looked at, and what was seen at each path. Shares are of 1. */
-  readonly sample?: {
-    readonly records: number;
-    readonly paths: readonly {
-      readonly path: string;
-      readonly share: number;
-      readonly types: readonly { readonly type: string; readonly share: number }[];
-    }[];
-  };
 }
 
 /** Something that a person must know before a run: `error` prevents it. */
