@@ -35,20 +35,11 @@ export function slotStart(job: string): string {
   return `${SLOT_PREFIX}${readable(`${job}_`)}`;
 }
 
-/** Whether a slot may be a job's, or one of its parts', which nobody but the job knows: rather a leftover that is not noticed than a slot in use that is taken for one. */
-export function mayBeOf(slot: string, job: string): boolean {
-  const begin = readable(job);
-  return slot.startsWith(`${SLOT_PREFIX}${begin}${begin.length < READABLE ? '_' : ''}`);
-}
-
-/** Characters of a name that stand in the name of a slot. */
-const READABLE = 40;
-
 function readable(name: string): string {
   return name
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '_')
-    .slice(0, READABLE);
+    .slice(0, 40);
 }
 
 export function isLogged({ changes }: Pick<StreamRef, 'changes'>): boolean {
