@@ -1,5 +1,6 @@
 import type { Connector } from '../src/model/connector.ts';
-import type { Guarantee } from '../src/model/guarantee.ts';
+import type { Guarantee, GuaranteeParts } from '../src/model/guarantee.ts';
+import { embeddingGuarantee } from '../src/pipeline/embed/plan-embeds.ts';
 import { streamGuarantee } from '../src/pipeline/guarantee.ts';
 
 /*
@@ -26,6 +27,10 @@ export function promisesPage(connectors: readonly Described[]): string {
     table(['the change method says', 'without `deletes`', '`deletes: { when: … }`', '`deletes: { compare: … }`', 'both'], deleteRows()),
     'With `when` alone the guarantee assumes that a row is deleted by making the expression true; with a `scope`, that deleted rows lie within it. By `snapshot` both sides are compared ' +
       'in every run, so nothing need be added.',
+    '## Embedded children',
+    'What a document with children of `public.items` in it promises of deletes: children that are deleted or move to another document, as well as documents. What a child was found by before it changed is told by ' +
+      "the log of PostgreSQL where the child's replica identity holds the fields of `on` (the whole row, or an index with them), by that of MongoDB where the collection keeps images.",
+    table(['changes of the children by', 'of a document', 'with `deletes: { compare: … }`', 'without it, assuming that'], childRows()),
     ...targets.flatMap(targetSection),
     '',
   ].join('\n\n');
@@ -56,6 +61,33 @@ function deleteRows(): string[][] {
     with_(source, null, true),
     with_(source, 'deleted', true),
   ]);
+}
+
+const CHILDREN: readonly { readonly of: string; readonly key: readonly string[]; readonly parts: GuaranteeParts }[] = [
+  { of: '`cursor`, `xmin`, `sequence`', key: ['id'], parts: { lateCommits: 'delivered', deletes: 'never', assumes: [] } },
+  {
+    of: '`log`, `on` in the key of the children',
+    key: ['order_id', 'line_no'],
+    parts: { lateCommits: 'delivered', deletes: 'delivered', assumes: [] },
+  },
+  {
+    of: '`log`, which tells what they were found by',
+    key: ['id'],
+    parts: { lateCommits: 'delivered', deletes: 'delivered', remembers: true, assumes: [] },
+  },
+  { of: '`log`, which does not', key: ['id'], parts: { lateCommits: 'delivered', deletes: 'delivered', assumes: [] } },
+];
+
+function childRows(): string[][] {
+  return CHILDREN.map(({ of, key, parts }) => {
+    const own = (compares: boolean) =>
+      streamGuarantee({ ...PLAIN, source: { lateCommits: 'delivered', deletes: parts.deletes, assumes: [] }, compares });
+    const embed = { on: [{ child: 'order_id' }], ref: { name: 'public.items', key } };
+    const of_ = (compares: boolean) =>
+      embeddingGuarantee([{ name: 'items', embed, sourcePlan: { guarantee: parts } }], compares, own(compares));
+    const without = of_(false);
+    return [of, code(without.deletes), code(of_(true).deletes), without.assumes.length === 0 ? 'nothing' : without.assumes.join('; ')];
+  });
 }
 
 const BEST = { atomic: ['atomic', 'beside', 'state'], beside: ['beside', 'state'], state: ['state'] } as const;

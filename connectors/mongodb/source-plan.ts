@@ -5,7 +5,7 @@ import type { CollectionName } from './discover.ts';
 import { guaranteeOf } from './guarantee.ts';
 import { indexPrefixes } from './index-facts.ts';
 import { isPathName } from './document/layout.ts';
-import { logProblems } from './log/log-plan.ts';
+import { logGuarantee, logProblems } from './log/log-plan.ts';
 import type { Reading } from './read/reading.ts';
 import type { SourceContext } from './stream-context.ts';
 
@@ -63,7 +63,7 @@ async function planStream(context: SourceContext, { ref, collections, signal }: 
         ...sampleProblems(context, reading),
       ],
       statements: [],
-      guarantee: guaranteeOf(ref),
+      guarantee: ref.changes.by === 'log' ? await logGuarantee(context.session, ref, guaranteeOf(ref), signal) : guaranteeOf(ref),
       ...(rowEstimate === undefined ? {} : { rowEstimate }),
     };
   } catch (error) {

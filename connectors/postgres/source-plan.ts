@@ -38,7 +38,8 @@ export async function planStreams(session: Session, server: Server, refs: readon
     const log = logs.get(plan.stream);
     if (log === undefined) return plan;
     const forms = binary ? plan.forms : plan.forms.filter((form) => form !== BINARY_FORM);
-    return { ...plan, forms, problems: [...plan.problems, ...log.problems], statements: log.statements };
+    const guarantee = log.remembers ? { ...plan.guarantee, remembers: true as const } : plan.guarantee;
+    return { ...plan, forms, guarantee, problems: [...plan.problems, ...log.problems], statements: log.statements };
   });
 }
 

@@ -13,5 +13,7 @@ export interface Guarantee {
 export interface GuaranteeParts {
   readonly lateCommits: Guarantee['lateCommits'];
   readonly deletes: 'delivered' | 'never';
+  /** Changes and deletes tell what the fields of `StreamRef.lookups` were before. */
+  readonly remembers?: true;
   readonly assumes: readonly string[];
 }

@@ -172,6 +172,13 @@ describeWithPostgres('the log of MongoDB', { timeout: 120_000 }, () => {
         await items.insertMany([item(10, 1), item(11, 1), item(20, 2), item(30, 3)]);
         const scenario = await openShop(mongo, '', EMBEDDING);
         await scenario.write('orders.yaml', EMBED);
+        const plan = JSON.parse((await scenario.trueup('plan', '--json')).stdout) as {
+          jobs: { streams: { guarantee: { deletes: string; assumes: string[] } }[] }[];
+        };
+        expect(plan.jobs[0]?.streams[0]?.guarantee).toMatchObject({
+          deletes: images ? 'delivered' : 'never',
+          assumes: [expect.stringContaining(images ? 'images of items are kept' : 'is deleted or moved')],
+        });
         expect(await scenario.run()).toMatchObject({ code: 0 });
         expect(await embedded(scenario)).toEqual({ 1: ['s10', 's11'], 2: ['s20'], 3: ['s30'] });
         await items.updateOne({ _id: id(10) }, { $set: { order: new Int32(2) } });

@@ -1,9 +1,9 @@
-import type { ErrorCode, Problem, StreamRef } from '../../../src/sdk.ts';
+import type { ErrorCode, GuaranteeParts, Problem, StreamRef } from '../../../src/sdk.ts';
 import { isTrueupError } from '../../../src/sdk.ts';
 import type { CollectionName } from '../discover.ts';
 import type { Session } from '../session.ts';
 import { openChangeStream } from './change-stream.ts';
-import { imagesOf } from './stages.ts';
+import { IMAGES_WIRE, imagesOf } from './stages.ts';
 
 /** What stands in the way of reading the changes of a stream from the log. */
 export async function logProblems(session: Session, ref: StreamRef, { kind }: CollectionName, signal: AbortSignal): Promise<Problem[]> {
@@ -36,6 +36,17 @@ export async function logProblems(session: Session, ref: StreamRef, { kind }: Co
       statements: [`db.runCommand({ collMod: ${JSON.stringify(name)}, changeStreamPreAndPostImages: { enabled: true } })`],
     });
   return [...found, ...(await accessProblems(session, ref, signal))];
+}
+
+/** The source's share of the guarantee. Where a collection keeps images, the log tells what a document was found by before. */
+export async function logGuarantee(session: Session, ref: StreamRef, own: GuaranteeParts, signal: AbortSignal): Promise<GuaranteeParts> {
+  if (
+    ref.lookups === undefined ||
+    (await session.facts(signal)).wireVersion < IMAGES_WIRE ||
+    !(await keepsImages(session, ref.name, signal))
+  )
+    return own;
+  return { ...own, remembers: true, assumes: [...own.assumes, `images of ${ref.name} are kept until they are read (expireAfterSeconds)`] };
 }
 
 async function keepsImages(session: Session, name: string, signal: AbortSignal): Promise<boolean> {

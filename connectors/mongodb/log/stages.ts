@@ -4,7 +4,7 @@ import type { MongoOptions } from '../options.ts';
 import type { ServerFacts } from '../session.ts';
 
 /** Pre- and post-images came with MongoDB 6.0 (wire version 17). */
-const IMAGES_WIRE = 17;
+export const IMAGES_WIRE = 17;
 
 /** What a change stream is asked to tell, beside which documents changed. */
 export interface Images {

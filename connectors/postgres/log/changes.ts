@@ -11,6 +11,7 @@ type TextRow = (string | null | undefined)[];
  * Turns the change of one row into records.
  *
  * - insert: an upsert. Update: an upsert; a patch where a large value that was not changed is not in the log.
+ * - What a row was found by before it changed, where the log tells: a touch with the old cells before the new row.
  * - A changed key: a delete of the old one, then the new row; what is not in the log of it is looked up, since the target has nothing that it could patch.
  * - A row whose columns are not those of now: a touch.
  *
@@ -35,13 +36,14 @@ export function addChange(
     old = blank(table);
     readTuple(reader, table.fields, old);
   }
-  if (kind === DELETE) return addRow(pending, table, { row: keyRow(table, old ?? blank(table)), bytes, op: OP.delete });
+  if (kind === DELETE) return addRow(pending, table, { row: oldRow(table, old ?? blank(table)), bytes, op: OP.delete });
   if (which !== NEW_TUPLE) reader.at += 1;
   const row = blank(table);
   let missing = readTuple(reader, table.fields, row);
   if (missing && which === OLD_ROW && old !== null) missing = fillFrom(row, old);
   const moved = old !== null && table.key.some((field) => old[field] !== row[field] && row[field] !== undefined);
-  if (moved && old !== null) addRow(pending, table, { row: keyRow(table, old), bytes: 0, op: OP.delete });
+  if (moved && old !== null) addRow(pending, table, { row: oldRow(table, old), bytes: 0, op: OP.delete });
+  else if (old !== null && leftBehind(table, old, row)) pending.add(table.reading, OP.touch, oldRow(table, old), 0);
   // A key cell that is too large to be in the log twice stands in the old row.
   if (old !== null) for (const field of table.key) row[field] ??= old[field];
   const partial = moved ? OP.touch : OP.patch;
@@ -71,6 +73,18 @@ function keyRow(table: LogTable, row: TextRow): TextRow {
   const cells = blank(table);
   for (const field of table.key) cells[field] = row[field];
   return cells;
+}
+
+/** The key cells, and those by which others found the row. */
+function oldRow(table: LogTable, old: TextRow): TextRow {
+  const cells = keyRow(table, old);
+  for (const field of table.before) cells[field] = old[field];
+  return cells;
+}
+
+/** Whether others found the old row who do not find the new one. */
+function leftBehind({ before }: LogTable, old: TextRow, row: TextRow): boolean {
+  return before.some((field) => row[field] !== undefined && row[field] !== old[field]);
 }
 
 /** Takes from the old row, where the log holds all of it, what the new one lacks. Returns whether something is still missing. */

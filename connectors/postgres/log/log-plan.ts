@@ -13,6 +13,8 @@ import { readSlot } from './slot.ts';
 export interface LogPlan {
   readonly problems: readonly Problem[];
   readonly statements: readonly string[];
+  /** Old rows hold what others look records up by. */
+  readonly remembers: boolean;
 }
 
 /** A stream of the log that can be read so far. */
@@ -44,7 +46,7 @@ export async function planLog(session: Session, server: Server, subjects: readon
   const ofServer = serverProblems(facts, (await readSlot(session, names.slot)) !== null);
   const plans = logged.map(({ ref, reading }, index): readonly [string, LogPlan] => {
     const unfit = kindProblems(reading);
-    const own = unfit.length > 0 ? { problems: unfit, statements: [] } : tablePlan(known, reading);
+    const own = unfit.length > 0 ? { problems: unfit, statements: [], remembers: false } : tablePlan(known, reading);
     return [ref.name, { ...own, problems: [...(index === 0 ? ofServer : []), ...own.problems] }];
   });
   return new Map(withPublication(known, logged, plans));
@@ -113,7 +115,9 @@ function tablePlan({ publication, names, facts, tables }: Known, reading: Readin
         `Publication '${names.publication}' leaves out rows of '${ref.name}' by a filter. Filter with \`where\` on the stream instead.`,
       ),
     );
-  return { problems, statements: [] };
+  const joined = (ref.lookups ?? []).flat();
+  const remembers = joined.length > 0 && own.every(({ identityColumns }) => joined.every((name) => identityColumns.includes(name)));
+  return { problems, statements: [], remembers };
 }
 
 function identityProblems(ref: StreamRef, table: LoggedTable): Problem[] {
@@ -194,6 +198,7 @@ function withPublication(
     return [
       stream,
       {
+        remembers: plan.remembers,
         problems: [...plan.problems, ...(index === 0 ? more : [])],
         statements: [...plan.statements, ...(statement === undefined ? [] : [statement])],
       },

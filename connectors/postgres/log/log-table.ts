@@ -16,6 +16,8 @@ export interface LogTable {
   readonly whole: boolean;
   /** Indices of the key among the fields. */
   readonly key: readonly number[];
+  /** Fields by which others look records up, as far as old rows hold them. None of them is in the key. */
+  readonly before: readonly number[];
   /** How its rows are handed on as bytes; `null`: as cells. */
   readonly wire: WireTable | null;
 }
@@ -48,8 +50,13 @@ export function logTable(message: RelationMessage, reading: Reading, form: WireF
       `The log of '${ref.name}' names deleted rows by ${[...identity].join(', ') || 'nothing'}, not by ${hidden.join(', ')}: its replica identity does not hold the key.`,
     );
   const whole = found.size === shape.fields.length;
-  const wire = form === null || !whole ? null : wireTable(reading, fields, form);
-  return { reading, fields, blank: shape.fields.map(() => undefined), whole, key: shape.key, wire };
+  // Who wants to know what rows were before needs cells.
+  const wire = form === null || !whole || ref.lookups !== undefined ? null : wireTable(reading, fields, form);
+  const before = [...new Set((ref.lookups ?? []).flat())]
+    .filter((name) => identity.has(name) && !ref.key.includes(name))
+    .map((name) => shape.fields.findIndex((field) => field.name === name))
+    .filter((field) => found.has(field));
+  return { reading, fields, blank: shape.fields.map(() => undefined), whole, key: shape.key, before, wire };
 }
 
 /** Whether two messages describe the same columns. */

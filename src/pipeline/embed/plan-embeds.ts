@@ -136,12 +136,20 @@ function shaped(ref: EmbeddingRef, shape: Shape, planned: readonly PlannedEmbed[
   return { ...ref, embeds, shape };
 }
 
+/** What of children the guarantee depends on. */
+export interface PromisedEmbed {
+  readonly name: string;
+  readonly embed: { readonly on: readonly { readonly child: string }[]; readonly ref: Pick<StreamRef, 'name' | 'key'> };
+  readonly sourcePlan: Pick<SourceStreamPlan, 'guarantee'>;
+}
+
 /** A document is as late, and as long in noticing what is gone, as the weakest of its parts. */
-export function embeddingGuarantee(embeds: readonly PlannedEmbed[], compares: boolean, own: Guarantee): Guarantee {
+export function embeddingGuarantee(embeds: readonly PromisedEmbed[], compares: boolean, own: Guarantee): Guarantee {
   const all = embeds.map(({ embed, name, sourcePlan: { guarantee } }): Guarantee => {
     const { lateCommits, assumes } = guarantee;
-    // A change of the key is a delete and an insert: whose child it was, its key still says.
-    const isKnown = guarantee.deletes === 'delivered' && embed.on.every(({ child }) => embed.ref.key.includes(child));
+    // Whose child it was, the source says, or its key: a change of that is a delete and an insert.
+    const isToldOf = guarantee.remembers === true || embed.on.every(({ child }) => embed.ref.key.includes(child));
+    const isKnown = guarantee.deletes === 'delivered' && isToldOf;
     const kept = `no record of ${embed.ref.name} is deleted or moved to another record (embed ${name}): without deletes.compare the old document keeps it`;
     return {
       ...own,
