@@ -20,17 +20,22 @@ export function openSink(): Sink {
 
 /** What one command of large documents took is not kept for the next. */
 const KEPT_BYTES = 4 * 1024 * 1024;
+/** Room beyond what is needed, of a large sink: a large document would otherwise take twice its weight, and be copied to get it. */
+const SPARE_BYTES = 1024 * 1024;
 
 export function emptySink(sink: Sink): void {
   sink.at = 0;
-  if (sink.bytes.length > KEPT_BYTES) sink.bytes = Buffer.allocUnsafeSlow(START_BYTES);
+  if (sink.bytes.length <= KEPT_BYTES) return;
+  // Given back at once: V8 counts memory outside of its heap only now and then, and large documents would come together as garbage.
+  (sink.bytes.buffer as ArrayBuffer).transfer(0);
+  sink.bytes = Buffer.allocUnsafeSlow(START_BYTES);
 }
 
 /** Room for so many bytes more. */
 function reserve(sink: Sink, more: number): Buffer {
   const needed = sink.at + more;
   if (needed <= sink.bytes.length) return sink.bytes;
-  const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(sink.bytes.length * 2, needed + 16 * 1024 * 1024)));
+  const grown = Buffer.allocUnsafeSlow(needed > SPARE_BYTES ? needed + SPARE_BYTES : Math.max(needed, sink.bytes.length * 2));
   sink.bytes.copy(grown, 0, 0, sink.at);
   sink.bytes = grown;
   return grown;

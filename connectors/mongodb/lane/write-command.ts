@@ -71,9 +71,24 @@ export async function runOperations(session: Session, init: CommandInit, signal:
   const done: Done[] = [];
   for (const part of partsOfPacked(init.operations)) {
     signal.throwIfAborted();
-    done.push(await runOne(session, init, part));
+    done.push(
+      await (part.bytes.length > LARGE_BYTES ? oneAtATime(session, () => runOne(session, init, part)) : runOne(session, init, part)),
+    );
   }
   return sumOf(done);
+}
+
+/** The driver copies a command three times before it is sent: of larger ones than this, one is on its way at a time, whatever the number of lanes. */
+const LARGE_BYTES = 3 * 1024 * 1024;
+const ahead = new WeakMap<Session, Promise<unknown>>();
+
+function oneAtATime<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  const done = (ahead.get(session) ?? Promise.resolve()).then(work);
+  ahead.set(
+    session,
+    done.catch(() => undefined),
+  );
+  return done;
 }
 
 /** Waits for the answer whatever the signal says: what is on its way cannot be called back, and must not land behind a later write. */

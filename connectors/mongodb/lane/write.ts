@@ -4,6 +4,7 @@ import { deleteUnlisted, patch, remove, truncate } from './change.ts';
 import { upsert } from './upsert.ts';
 import { keyed, openWork } from './work.ts';
 import type { Counts, Item, KeyedItem, StreamWriter, Work } from './work.ts';
+import { emptySink } from '../bson/sink.ts';
 import type { Sink } from '../bson/sink.ts';
 import { IN_FLIGHT, inSlices } from '../read/slices.ts';
 import type { Slice } from '../read/slices.ts';
@@ -24,7 +25,9 @@ export async function writeBatch(
   const remaining: KeyedItem[] = [];
   const write = async (slice: Slice, slot: number): Promise<void> => {
     for (const { op, items } of itemsOf(work, { slice, without, rows })) {
-      await writeItems(work, { op, items, sink: writer.sinks[slot] as Sink });
+      const sink = writer.sinks[slot] as Sink;
+      await writeItems(work, { op, items, sink });
+      emptySink(sink);
       if (batch.replaceWithin !== undefined)
         remaining.push(
           ...keyed(

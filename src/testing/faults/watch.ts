@@ -27,7 +27,7 @@ export function watched<T extends object>(real: T, name: string, steps: Steps, s
   });
 }
 
-const PURE = new Set(['recall', 'feeds', 'explainCursor', 'nameFor']);
+const PURE = new Set(['recall', 'feeds', 'explainCursor', 'nameFor', 'connectAhead']);
 
 function stepped(real: Call, point: string, steps: Steps): Call {
   const member = point.slice(point.lastIndexOf('.') + 1);
