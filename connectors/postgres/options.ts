@@ -60,6 +60,12 @@ export const options = z.strictObject({
         .describe(
           'Replication slot that holds the log back until it is read; default: one of the name of the job. Two jobs cannot share one.',
         ),
+      failover: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether standbys keep a copy of the slot, so that the log can be read on after a failover (PostgreSQL 17 and later, standbys with sync_replication_slots). It counts when the slot is made.',
+        ),
       slotTimeout: duration('1m', 'How long to wait for the transactions that are open when a slot is made or a table is added.'),
     })
     .prefault({})

@@ -43,7 +43,10 @@ export async function planLog(session: Session, server: Server, subjects: readon
     publication: await readPublication(session, names.publication),
     tables: await readLoggedTables(session, oids),
   };
-  const ofServer = serverProblems(facts, (await readSlot(session, names.slot)) !== null);
+  const ofServer = [
+    ...serverProblems(facts, (await readSlot(session, names.slot)) !== null),
+    ...(server.options.log.failover ? failoverProblems(facts.version) : []),
+  ];
   const plans = logged.map(({ ref, reading }, index): readonly [string, LogPlan] => {
     const unfit = kindProblems(reading);
     const own = unfit.length > 0 ? { problems: unfit, statements: [], remembers: false } : tablePlan(known, reading);
@@ -82,6 +85,14 @@ function serverProblems(facts: LogFacts, hasSlot: boolean): Problem[] {
       ),
     );
   return problems;
+}
+
+const FAILOVER_VERSION = 170_000;
+
+/** @param version of the server, as 170004 */
+export function failoverProblems(version: number): Problem[] {
+  if (version >= FAILOVER_VERSION) return [];
+  return [refused(`\`log.failover\` needs PostgreSQL 17 or later, and the server is ${Math.floor(version / 10_000)}.`)];
 }
 
 function kindProblems({ ref, relation }: Reading): Problem[] {

@@ -27,7 +27,7 @@ export async function makeSlot(server: Server, name: string, signal: AbortSignal
   await withReading(server, signal, (session) => dropSlot(session, name));
   const session = await openSession(server, { purpose: 'log', signal });
   try {
-    const { lsn, snapshot } = await withinTimeout(server, session, name, signal, () => create(session, name));
+    const { lsn, snapshot } = await withinTimeout(server, session, name, signal, () => create(session, name, server.options.log.failover));
     const before = await visibleIn(server, snapshot, signal);
     await withinTimeout(server, session, name, signal, () => untilVisible(server, before, signal));
     return lsn;
@@ -36,8 +36,10 @@ export async function makeSlot(server: Server, name: string, signal: AbortSignal
   }
 }
 
-async function create(session: Session, name: string): Promise<{ readonly lsn: Lsn; readonly snapshot: string }> {
-  const [row] = await session.query(`CREATE_REPLICATION_SLOT "${name}" LOGICAL pgoutput EXPORT_SNAPSHOT`);
+async function create(session: Session, name: string, failover: boolean): Promise<{ readonly lsn: Lsn; readonly snapshot: string }> {
+  // Before PostgreSQL 15 options have no brackets.
+  const options = failover ? `(SNAPSHOT 'export', FAILOVER true)` : 'EXPORT_SNAPSHOT';
+  const [row] = await session.query(`CREATE_REPLICATION_SLOT "${name}" LOGICAL pgoutput ${options}`);
   const lsn = parseLsn(row?.[1] ?? '');
   if (lsn === null) throw new TrueupError('E_BUG', `The server made slot '${name}' without saying where it begins.`);
   return { lsn, snapshot: row?.[2] ?? '' };

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { failoverProblems } from '../../../connectors/postgres/log/log-plan.ts';
 import { slotWarnings } from '../../../connectors/postgres/log/log-state.ts';
 import type { Batch, Cursor, Source, StreamRef } from '../../../src/sdk.ts';
 import { describeWithPostgres, startOwnPostgres } from '../../servers/postgres.ts';
@@ -117,6 +118,21 @@ describeWithPostgres('connectors: postgres, what a slot keeps', () => {
     expect((await state()).warnings).toEqual([expect.stringContaining('is not there')]);
     await source.close();
     await client.end();
+  });
+
+  it('is made for failover where the connection says so, which takes PostgreSQL 17', { timeout: 60_000 }, async () => {
+    const { client, url, ref } = await idle('fails_over');
+    const failover = async () => (await client.query('select failover from pg_replication_slots where database = current_database()')).rows;
+    expect(await failover()).toEqual([{ failover: false }]);
+    const source = openSource(url, { log: { failover: true } });
+    const [feed] = source.feeds([ref]);
+    expect((await source.plan([ref], NEVER)).streams[0]?.problems).toEqual([]);
+    await source.startCursor(feed!, [ref], NEVER);
+    expect(await failover()).toEqual([{ failover: true }]);
+    await source.release?.(feed!, NEVER);
+    await source.close();
+    await client.end();
+    expect(failoverProblems(160_004)).toMatchObject([{ severity: 'error', message: expect.stringContaining('PostgreSQL 17') }]);
   });
 
   it('each danger has its own words', () => {
