@@ -33,6 +33,8 @@ import { readUndelivered } from './changes/undelivered.ts';
 const LOOKUP_LIMITS = { batchRows: 10_000, batchBytes: 8 * 1024 * 1024 };
 /** Of a whole stream, whose records somebody looks at and lets go: few enough at a time that their memory is given back cheaply. */
 const SCAN_LIMITS = { batchRows: 1000, batchBytes: 1024 * 1024 };
+/** Of changes: whoever writes them has something to begin with while the others are read. */
+const FIRST_BYTES = 512 * 1024;
 const WIRE_FORMS = [TEXT_FORM, BINARY_FORM] as const;
 /** From this age on an open transaction is worth telling of. */
 const HELD_BACK_MS = 1000;
@@ -169,6 +171,7 @@ function fetch(context: SourceContext, reader: StreamReader, request: FetchReque
       return request.batchBytes;
     },
     wire: WIRE_FORMS.find((form) => form === forms.get(reader.stream)),
+    ...(until === 'drain' && feed.kind === 'changes' ? { firstBytes: FIRST_BYTES } : {}),
   };
   if (feed.kind === 'backfill') {
     const maxSnapshotMs = context.server.options.fence.maxSnapshot;

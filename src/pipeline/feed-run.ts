@@ -56,6 +56,8 @@ export interface FeedRun {
   readonly eager: boolean;
   /** Parts since the last commit; `null`: of more than one batch, which is too much to keep. */
   uncommitted: WrittenPart[] | null;
+  /** Feeds of the job that are being read just now, this one among them. */
+  feedsAtOnce(): number;
   readonly batchSize: BatchSize;
   /** Whether the feed waits for more when it has delivered everything. */
   readonly following: boolean;

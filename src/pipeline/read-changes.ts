@@ -9,6 +9,9 @@ import { withFeed } from './run-feed.ts';
 const CHUNK_BATCHES = 5;
 /** Records that stay bytes, in batches of cells: nothing is made of each of them, so the bytes alone are the limit of most. */
 const WIRE_BATCHES = 4;
+/** And no more than these, over all feeds that are read at the same time: each holds three of its batches, one that is read, one that waits and one that is written. */
+const WIRE_BYTES = 8 * 1024 * 1024;
+const LEAST_WIRE_BYTES = 1024 * 1024;
 
 /**
  * Reads the changes of a group to their end, or follows them.
@@ -64,6 +67,8 @@ export function fetchFeed(feedRun: FeedRun, until: FetchRequest['until']): Retur
   const refs = [...streams.values()].map(({ planned }) => (feed.where === undefined ? planned.ref : { ...planned.ref, where: feed.where }));
   const forms = new Map([...streams.values()].map(({ planned }) => [planned.name, planned.form]));
   const times = batchesAtOnce(until, forms);
+  const mostBytes = (): number =>
+    times === WIRE_BATCHES ? Math.max(WIRE_BYTES / Math.max(1, feedRun.feedsAtOnce()), LEAST_WIRE_BYTES) : Infinity;
   // A chunk is asked for as a whole, so what it may hold stays.
   const size = until === 'chunk' ? { ...context.job.batch } : feedRun.batchSize;
   return context.source.fetchChanges({
@@ -75,7 +80,7 @@ export function fetchFeed(feedRun: FeedRun, until: FetchRequest['until']): Retur
       return size.rows * times;
     },
     get batchBytes() {
-      return size.bytes;
+      return Math.min(size.bytes, mostBytes());
     },
     ...(until === 'follow' ? { maxDelayMs } : {}),
     until,

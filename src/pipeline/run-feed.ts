@@ -99,6 +99,7 @@ async function openFeed(job: JobRun, work: FeedWork, eager: boolean): Promise<Fe
     eager,
     uncommitted: [],
     batchSize: followingBatchSize(context.job.batch),
+    feedsAtOnce: () => job.slots.pending,
     following: work.following,
     delays: job.delays,
     delaysToldAt: 0,

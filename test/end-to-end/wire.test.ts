@@ -45,6 +45,11 @@ describe.each(Object.keys(FORMS) as Form[])('as %s', (form) => {
       expect(second.stream('public.notes')).toMatchObject({ form, upserted: 251 });
       await expectEqualTables(scenario, 'public.notes');
       expect((await scenario.run()).stream('public.notes')).toMatchObject({ read: 0 });
+      // The first of them are written while the others are still being read.
+      await scenario.source.query(`update public.notes set at = now()`);
+      const { upserted, batches } = (await scenario.run()).stream('public.notes');
+      expect({ upserted, inOne: batches === 1 }).toEqual({ upserted: 25_001, inOne: false });
+      await expectEqualTables(scenario, 'public.notes');
     });
 
     it('go straight into a table that has some of them already, and change only what differs', async () => {

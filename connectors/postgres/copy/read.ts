@@ -16,6 +16,8 @@ import type { Session } from '../session/session.ts';
 export interface BatchLimits {
   readonly batchRows: number;
   readonly batchBytes: number;
+  /** Of the first batch of each SELECT, where it is to be smaller. */
+  readonly firstBytes?: number;
   /** The format in which rows may be handed on as the server sends them. */
   readonly wire?: WireForm | undefined;
 }
@@ -32,12 +34,13 @@ export async function* readRows(session: Session, reading: Reading, select: stri
     yield* readWire(session, reading, select, limits);
     return;
   }
+  const size = batchSize(limits);
   const collector = lineCollector({
     get count() {
       return limits.batchRows;
     },
     get bytes() {
-      return limits.batchBytes;
+      return size.bytes;
     },
     perLine: CELL_BYTES * (reading.shape.fields.length + orderColumns(reading).length),
     lineBytes: reading.ref.maxRecordBytes,
@@ -45,7 +48,9 @@ export async function* readRows(session: Session, reading: Reading, select: stri
   for await (const chunk of copyOut(session, select)) {
     for (let at = 0; at < chunk.length;) {
       at = collector.add(chunk, at);
-      if (collector.full) yield readLines(reading, { ...collector.take(), last: false });
+      if (!collector.full) continue;
+      size.filled();
+      yield readLines(reading, { ...collector.take(), last: false });
     }
   }
   if (collector.open) throw cutShort(reading);
@@ -55,13 +60,14 @@ export async function* readRows(session: Session, reading: Reading, select: stri
 /** Rows that are handed on as they are. @throws {OversizedRowFound} */
 async function* readWire(session: Session, reading: Reading, select: string, limits: BatchLimits): AsyncGenerator<ReadRows, void> {
   const binary = reading.wire === BINARY_FORM;
+  const size = batchSize(limits);
   const collector = messageCollector(
     {
       get count() {
         return limits.batchRows;
       },
       get bytes() {
-        return limits.batchBytes;
+        return size.bytes;
       },
       rowBytes: reading.ref.maxRecordBytes,
       binary,
@@ -73,12 +79,25 @@ async function* readWire(session: Session, reading: Reading, select: string, lim
     const run = strip(given);
     for (let at = 0; at < run.length;) {
       at = collector.add(run, at);
-      if (collector.full) put(collector.take());
+      if (!collector.full) continue;
+      size.filled();
+      put(collector.take());
     }
   });
   for await (const messages of batches) yield readMessages(reading, messages, false);
   if (collector.open) throw cutShort(reading);
   if (!collector.empty) yield readMessages(reading, collector.take(), true);
+}
+
+/** What the batch at hand may hold. */
+function batchSize(limits: BatchLimits): { readonly bytes: number; filled(): void } {
+  let isFirst = true;
+  return {
+    get bytes() {
+      return isFirst ? Math.min(limits.firstBytes ?? Infinity, limits.batchBytes) : limits.batchBytes;
+    },
+    filled: () => (isFirst = false),
+  };
 }
 
 function cutShort({ ref }: Reading): TrueupError {
