@@ -3,6 +3,7 @@ import { TrueupError } from '../../src/sdk.ts';
 import type { LogicalType, Problem, TargetPlan, TargetStream, TargetStreamPlan } from '../../src/sdk.ts';
 import { ID, REST } from './document/layout.ts';
 import type { Session } from './session.ts';
+import { isDotted, pathOf } from './document/path.ts';
 import { documentPlan } from './document/document.ts';
 import type { JsonAs } from './document/field.ts';
 
@@ -16,7 +17,9 @@ export async function planTarget(session: Session, streams: readonly TargetStrea
   const facts = await session.facts(signal);
   const found = await session.run(signal, (db) => collectionsOf(db));
   return {
-    streams: streams.map((stream) => planStream(stream, session.options.json, found.get(stream.target))),
+    streams: streams.map((stream) =>
+      planStream(stream, { json: session.options.json, existing: found.get(stream.target), names: facts.wireVersion >= DOTTED_WIRE }),
+    ),
     checkpointProblems: facts.transactions
       ? []
       : [
@@ -63,7 +66,14 @@ async function collectionsOf(db: Db): Promise<Map<string, Existing>> {
   );
 }
 
-function planStream(stream: TargetStream, json: JsonAs, existing: Existing | undefined): TargetStreamPlan {
+interface Planning {
+  readonly json: JsonAs;
+  readonly existing: Existing | undefined;
+  /** Whether updates can name fields whose names have dots. */
+  readonly names: boolean;
+}
+
+function planStream(stream: TargetStream, { json, existing, names }: Planning): TargetStreamPlan {
   const { places } = documentPlan(stream, json);
   return {
     stream: stream.stream,
@@ -72,7 +82,13 @@ function planStream(stream: TargetStream, json: JsonAs, existing: Existing | und
     forms: ['cells'],
     statements: existing === undefined ? [`createCollection(${JSON.stringify(stream.target)})`] : [],
     creates: existing === undefined,
-    problems: [...nameProblems(stream), ...keyProblems(stream), ...fieldProblems(stream), ...existingProblems(stream, existing)],
+    problems: [
+      ...nameProblems(stream),
+      ...keyProblems(stream),
+      ...fieldProblems(stream),
+      ...dottedProblems(stream, names),
+      ...existingProblems(stream, existing),
+    ],
     dependsOn: [],
   };
 }
@@ -111,16 +127,46 @@ function fieldProblems({ stream, shape, onDelete, target }: TargetStream): Probl
     problems.push(
       stop('E_MAPPING_INVALID', `Stream '${stream}': '${name}' lies inside of another field of '${target}', which is no document then.`),
     );
-  if (held.some((name) => name.split('.')[0] === ID && !(key.length === 1 && key[0] === name)))
+  if (held.some((name) => pathOf(name)[0] === ID && !(key.length === 1 && key[0] === name)))
     problems.push(
       stop('E_MAPPING_KEY', `Stream '${stream}': \`_id\` is the key in MongoDB, and the key of the stream is ${key.join(', ') || 'none'}.`),
     );
   return problems;
 }
 
-/** A name that every version of MongoDB takes in documents and in updates. */
+/** A name that every version of MongoDB takes in documents and in updates, dots apart. */
 function isHeld(name: string): boolean {
-  return name.split('.').every(isPathPart);
+  return pathOf(name).every((part) => isPathPart(part.replaceAll('.', '_')));
+}
+
+/** MongoDB 5.0, which has `$setField`. */
+const DOTTED_WIRE = 13;
+
+/** Names with dots (`a\\.b` in a mapping). Documents hold them anywhere, but only an expression can set them, and only on the first level. */
+function dottedProblems({ stream, shape, onDelete, guard }: TargetStream, canSet: boolean): Problem[] {
+  const marked = typeof onDelete === 'object' ? [onDelete.mark] : [];
+  return [...shape.fields.map(({ name }) => name), ...marked]
+    .filter((name) => !(shape.open && name === REST) && isDotted(pathOf(name)))
+    .flatMap((name) => {
+      const why = !canSet
+        ? 'this server cannot set it (MongoDB 5.0 can)'
+        : shape.key.some((index) => shape.fields[index]?.name === name)
+          ? 'it is part of the key, by which documents are looked up'
+          : name === guard || marked.includes(name)
+            ? 'updates are guarded, and deleted documents marked, by fields that have a path'
+            : pathOf(name).length > 1
+              ? 'it lies inside of a sub-document'
+              : shape.open
+                ? 'the documents come whole'
+                : null;
+      if (why === null) return [];
+      return [
+        stop(
+          'E_MAPPING_INVALID',
+          `Stream '${stream}': a name with a dot, '${name}', cannot be written here: ${why}. Give it another name in the mapping.`,
+        ),
+      ];
+    });
 }
 
 function isPathPart(name: string): boolean {

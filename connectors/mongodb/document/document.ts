@@ -2,6 +2,7 @@ import { TrueupError, isForeign } from '../../../src/sdk.ts';
 import type { Cell, LogicalType, TargetStream } from '../../../src/sdk.ts';
 import type { BsonValue } from '../bson/value.ts';
 import { ID, REST } from './layout.ts';
+import { pathOf } from './path.ts';
 import { fitField } from './field.ts';
 import type { FieldFit, JsonAs, Note } from './field.ts';
 
@@ -35,7 +36,7 @@ export function documentPlan(stream: TargetStream, json: JsonAs): DocumentPlan {
     const isKey = shape.key.includes(index);
     // A key that loses something would make two records one, and an array is no `_id`.
     const fit = fitField(field, isKey ? { onLoss: 'error', json: 'text' } : { onLoss: stream.onLoss[index] ?? 'error', json });
-    return { name: field.name, path: field.name.split('.'), nullable: field.nullable, type: field.type, fit };
+    return { name: field.name, path: pathOf(field.name), nullable: field.nullable, type: field.type, fit };
   });
   return { stream, places, key: shape.key, rest, mark: typeof stream.onDelete === 'object' ? stream.onDelete.mark : null };
 }
@@ -83,7 +84,7 @@ export function wholeDocument({ mark }: DocumentPlan, id: BsonValue, { set, rest
   const document: BsonMap = new Map([['_id', id]]);
   for (const [{ path }, value] of set) put(document, path, value);
   if (rest !== null) merge(document, rest);
-  if (mark !== null) put(document, mark.split('.'), null);
+  if (mark !== null) put(document, pathOf(mark), null);
   return document;
 }
 

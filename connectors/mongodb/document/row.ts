@@ -4,6 +4,7 @@ import { BSON, rawDocument, rawElements } from '../bson/read.ts';
 import type { RawValue } from '../bson/read.ts';
 import { valueFinder } from './find-values.ts';
 import { ID } from './layout.ts';
+import { pathOf } from './path.ts';
 import type { DocumentPlan, TargetPlace } from './document.ts';
 import { fieldTree, restCell } from './rest.ts';
 import type { FieldTree } from './rest.ts';
@@ -14,7 +15,7 @@ export type ReadDocument = (bytes: Uint8Array) => Row;
 
 export function restTree({ places, rest, mark }: DocumentPlan): FieldTree {
   const paths = places.filter((_place, index) => index !== rest).map(({ path }) => path);
-  return fieldTree(paths, mark?.split('.') ?? null);
+  return fieldTree(paths, mark === null ? null : pathOf(mark));
 }
 
 /** Reads documents back as they were written. The key is what `_id` says; whatever somebody else made of a document is read as well. */

@@ -1,5 +1,6 @@
 import { elementName } from '../bson/sink.ts';
 import { ID } from './layout.ts';
+import { isDotted, pathOf } from './path.ts';
 import type { DocumentPlan } from './document.ts';
 
 /** What a document holds under a name: a place of the plan, the mark of deleted documents (as null), or a sub-document of these. */
@@ -18,16 +19,16 @@ export function wholeTree(plan: DocumentPlan): readonly DocumentNode[] {
   for (const [place, { path }] of plan.places.entries())
     if (isHeld(plan, place)) put(root, path, { kind: 'place', name: elementName(path.at(-1) as string), place });
   if (plan.mark !== null) {
-    const path = plan.mark.split('.');
+    const path = pathOf(plan.mark);
     put(root, path, { kind: 'mark', name: elementName(path.at(-1) as string) });
   }
   return nodesOf(root);
 }
 
-/** The same values, each under the path that an update names it by. */
+/** The same values, each under the path that an update names it by; without those that none can name. */
 export function updateNodes(plan: DocumentPlan): readonly DocumentNode[] {
-  const nodes = plan.places.flatMap(({ name }, place): DocumentNode[] =>
-    isHeld(plan, place) && name !== plan.mark ? [{ kind: 'place', name: elementName(name), place }] : [],
+  const nodes = plan.places.flatMap(({ name, path }, place): DocumentNode[] =>
+    isHeld(plan, place) && name !== plan.mark && !isDotted(path) ? [{ kind: 'place', name: elementName(name), place }] : [],
   );
   return plan.mark === null ? nodes : [...nodes, { kind: 'mark', name: elementName(plan.mark) }];
 }

@@ -8,6 +8,8 @@ import { putRoot, putValue } from './field-write.ts';
 import { ID } from './layout.ts';
 import { carrierAt, keyCells, rawCell, undecoded } from './record-cells.ts';
 import type { RecordCells } from './record-cells.ts';
+import { isDotted } from './path.ts';
+import { pipelineOf } from './pipeline.ts';
 import { idOf, refuseLoss, valuesOf, wholeDocument } from './document.ts';
 import type { DocumentPlan, TargetPlace } from './document.ts';
 
@@ -44,16 +46,14 @@ export function documentWriter(plan: DocumentPlan, note: NoteField): DocumentWri
   const tree = wholeTree(plan);
   const paths = updateNodes(plan);
   const guard = plan.places.findIndex(({ name }) => name === plan.stream.guard);
-  const open = (record: RecordCells) =>
-    wholeDocument(
+  const dotted = plan.places.flatMap(({ path }, place) => (isDotted(path) ? [place] : []));
+  const values = (record: RecordCells) =>
+    valuesOf(
       plan,
-      idOf(plan, keyCells(plan, record)),
-      valuesOf(
-        plan,
-        plan.places.map((_place, index) => carrierAt(record, index)),
-        note,
-      ),
+      plan.places.map((_place, index) => carrierAt(record, index)),
+      note,
     );
+  const open = (record: RecordCells) => wholeDocument(plan, idOf(plan, keyCells(plan, record)), values(record));
   const set = (sink: Sink, record: RecordCells): void => {
     const start = sink.at;
     const change = beginDocument(sink, NAMES.set);
@@ -79,6 +79,8 @@ export function documentWriter(plan: DocumentPlan, note: NoteField): DocumentWri
       if (guard >= 0) putGuard(sink, plan.places[guard] as TargetPlace, (name) => cells.putUncounted(sink, name, guard, record));
       endDocument(sink, query);
       if (plan.rest >= 0 && !partial) putValue(sink, NAMES.update, open(record));
+      else if (dotted.some((place) => rawCell(record, place) !== undefined))
+        putValue(sink, NAMES.update, pipelineOf(values(record), plan.mark));
       else {
         const change = beginDocument(sink, NAMES.update);
         set(sink, record);
