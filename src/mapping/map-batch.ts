@@ -135,10 +135,8 @@ function needsMore({ columns, conditionFields }: CompiledMapping, row: Row): boo
 export type RowWork = Pick<Work, 'mapping' | 'context' | 'notes'>;
 
 export function fullRow(work: RowWork, isPatch: boolean): Row {
-  const { columns } = work.mapping;
-  const out: Cell[] = [];
-  for (let index = 0; index < columns.length; index++) out.push(isPatch && isAbsent(work, index) ? undefined : mappedCell(work, index));
-  return out;
+  // An array that grows takes room for 17 cells at its first.
+  return work.mapping.columns.map((_column, index) => (isPatch && isAbsent(work, index) ? undefined : mappedCell(work, index)));
 }
 
 /** In a patch: nothing that the field is made of has changed. */

@@ -32,7 +32,11 @@ export function nestFields(flat: readonly Field[]): NestedFields | string {
 
 function nester({ names }: Branch): (cells: readonly Cell[]) => Cell[] {
   const nodes = [...names.values()].map((node) => ('index' in node ? node.index : nester(node)));
-  return (cells) => nodes.map((node) => (typeof node === 'number' ? (cells[node] ?? null) : node(cells)));
+  const isFlat = nodes.every((node, index) => node === index);
+  return (cells) =>
+    isFlat && cells.length === nodes.length && !cells.includes(undefined)
+      ? (cells as Cell[])
+      : nodes.map((node) => (typeof node === 'number' ? (cells[node] ?? null) : node(cells)));
 }
 
 /** `null`: a field stands where the path leads through. */

@@ -79,13 +79,14 @@ function elementBatch(elements: Elements, batch: Batch, at: Place): Batch {
 function* scanElements({ plan, carried, read, shape }: Elements, { shape: above, records }: Batch, at: Place): Generator<Row> {
   const context: RowContext = { row: [], decoders: above.fields.map((_field, index) => records.decoder(index)) };
   const rows = records.rows();
+  const blank: Cell[] = Array.from({ length: carried.length + 2 }, () => null);
   for (let record = 0; record < rows.length; record++) {
     at.record = record;
     context.row = rows[record] as Row;
     let position = 0;
     for (const element of read(context)) {
       checkElement(plan, shape, element);
-      const row: Cell[] = Array.from({ length: carried.length + 2 });
+      const row = blank.slice();
       for (let index = 0; index < carried.length; index++) row[index] = context.row[carried[index] as number];
       row[carried.length] = element;
       row[carried.length + 1] = position++;

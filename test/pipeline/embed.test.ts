@@ -147,6 +147,21 @@ describe.each(['log', 'cursor'] as const)('embedded records by %s', (changes) =>
     ]);
   });
 
+  it('stand once in their parents, though one of them cannot be mapped in the midst of the others', async () => {
+    const mapping = `fields: { id: id, at: at }
+embed: { lines: { from: lines, on: { order_id: id }, fields: { no: no, at: at, sku: { from: sku, lookup: { a: A, b: B } } } } }
+`;
+    const job = open('cursor', {}, mapping);
+    put(job, 'orders', [1, null, 1n], [2, null, 2n]);
+    put(job, 'lines', [1n, 1, 'a', 1n], [1n, 2, 'b', 2n], [2n, 1, 'a', 3n], [2n, 2, 'x', 4n]);
+    expect((await job.run()).streams[0]).toMatchObject({ read: 2, upserted: 1, deadLettered: 1 });
+    const lines = [
+      [1, 1n, 'A'],
+      [2, 2n, 'B'],
+    ];
+    expect(documents(job)).toEqual([[1, 1n, lines]]);
+  });
+
   it('follow side by side with their parents', async () => {
     const job = open(changes);
     put(job, 'orders', [1, null, 1n]);

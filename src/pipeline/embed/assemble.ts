@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Cell, Row } from '../../model/cell.ts';
 import { OP } from '../../model/change.ts';
 import type { Batch, Reject } from '../../model/contracts.ts';
-import { cellRecords, decodedCell } from '../../model/records.ts';
+import { cellRecords, decodedCell, scanRows } from '../../model/records.ts';
 import type { Shape } from '../../model/shape.ts';
 import type { AssembledBatch, Assembly } from './assembly.ts';
 import { readChildren } from './children.ts';
@@ -58,16 +58,19 @@ interface BatchWork {
 async function* assembleBatch(assembly: Assembly, work: BatchWork): AsyncGenerator<AssembledBatch> {
   const { batch, shape, pace } = work;
   const { count } = batch.records;
+  const waiting = rowsInTurn(scanRows(batch.records));
   if (count === 0) yield { ...batch, shape, records: cellRecords({ rows: [], bytes: batch.records.bytes }), embedded: [] };
   for (let from = 0; from < count;) {
-    const to = Math.min(count, from + pace.rows);
-    const found = await readAll(assembly, work, { from, to });
+    const some: Some = { from, rows: waiting.first(Math.min(count - from, pace.rows)) };
+    const to = from + some.rows.length;
+    const found = await readAll(assembly, work, some);
     if (found === null) {
-      pace.rows = Math.max(1, Math.floor((to - from) / 2));
+      pace.rows = Math.max(1, Math.floor(some.rows.length / 2));
       continue;
     }
     pace.rows = Math.min(MOST_ROWS, pace.rows * 2);
-    const part = join(work, { from, to }, found);
+    waiting.drop(some.rows.length);
+    const part = join(work, some, found);
     const isLast = to === count;
     const rejected = [...(isLast ? (batch.rejected ?? []) : []), ...part.rejected];
     const { rejected: _rejected, ...rest } = batch;
@@ -84,14 +87,30 @@ async function* assembleBatch(assembly: Assembly, work: BatchWork): AsyncGenerat
   }
 }
 
-interface Range {
+/** Some records of a batch, and the index of the first of them. */
+interface Some {
   readonly from: number;
-  readonly to: number;
+  readonly rows: readonly Row[];
+}
+
+/** The rows of a batch, a few at a time: all of them as cells would wait for the last of their children. */
+function rowsInTurn(rows: Iterable<Row>) {
+  const next = rows[Symbol.iterator]();
+  let held: Row[] = [];
+  return {
+    /** As often as they are asked for, until they are dropped. */
+    first: (count: number): readonly Row[] => {
+      while (held.length < count) held.push(next.next().value as Row);
+      return held.slice(0, count);
+    },
+    drop: (count: number) => {
+      held = held.slice(count);
+    },
+  };
 }
 
 /** Of every embed. `null`: fewer records at a time. */
-async function readAll(assembly: Assembly, { batch, ref, signal }: BatchWork, { from, to }: Range): Promise<ChildrenRead[] | null> {
-  const rows = batch.records.rows().slice(from, to);
+async function readAll(assembly: Assembly, { batch, ref, signal }: BatchWork, { from, rows }: Some): Promise<ChildrenRead[] | null> {
   const parents = { shape: batch.shape, records: batch.records, rows, isWhole: (index: number) => isWhole(batch, from + index) };
   const found: ChildrenRead[] = [];
   for (const embed of ref.embeds) {
@@ -106,33 +125,30 @@ function isWhole({ ops }: Batch, index: number): boolean {
   return ops === null || ops[index] === OP.upsert;
 }
 
-function join({ batch, shape }: BatchWork, { from, to }: Range, found: readonly ChildrenRead[]) {
+function join({ batch, shape }: BatchWork, { from, rows: own }: Some, found: readonly ChildrenRead[]) {
   const { records } = batch;
   const position = embedPosition(batch.shape);
   const rows: Row[] = [];
   const ops: number[] = [];
   const rejected: Reject[] = [];
   let bytes = 0;
-  records
-    .rows()
-    .slice(from, to)
-    .forEach((row, index) => {
-      const fault = found.map(({ faults }) => faults.get(index)).find((one) => one !== undefined);
-      if (fault !== undefined) {
-        rejected.push(rejectOf(batch, row, fault));
-        return;
-      }
-      const children = found.map(({ cells }) => cells[index]);
-      rows.push(row.toSpliced(position, 0, ...children));
-      ops.push(opOf(batch, from + index));
-      for (const one of found) bytes += one.bytes[index] ?? 0;
-    });
-  const own = records.count === 0 ? 0 : Math.ceil((records.bytes * (to - from)) / records.count);
+  own.forEach((row, index) => {
+    const fault = found.map(({ faults }) => faults.get(index)).find((one) => one !== undefined);
+    if (fault !== undefined) {
+      rejected.push(rejectOf(batch, row, fault));
+      return;
+    }
+    const children = found.map(({ cells }) => cells[index]);
+    rows.push(row.toSpliced(position, 0, ...children));
+    ops.push(opOf(batch, from + index));
+    for (const one of found) bytes += one.bytes[index] ?? 0;
+  });
+  const ownBytes = records.count === 0 ? 0 : Math.ceil((records.bytes * own.length) / records.count);
   const decoders = batch.shape.fields.map((_field, index) => records.decoder(index)).toSpliced(position, 0, ...found.map(() => null));
   return {
     records: cellRecords({
       rows,
-      bytes: own + bytes,
+      bytes: ownBytes + bytes,
       textDialect: records.textDialect,
       decoders: shape.fields.map((_field, index) => decoders[index] ?? null),
     }),
