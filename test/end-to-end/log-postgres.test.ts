@@ -188,6 +188,18 @@ describeWithPostgres('the log of PostgreSQL', () => {
     await expectEqual(scenario);
   });
 
+  it('a column that comes in the middle of the log: rows of before are looked up', { timeout: 60_000 }, async () => {
+    const scenario = await logScenario(10);
+    expect((await scenario.run()).code).toBe(0);
+    await scenario.source.query(`update public.orders set total = total + 1 where id <= 5`);
+    await scenario.source.query(`alter table public.orders add column more text`);
+    await scenario.source.query(`update public.orders set more = 'x' where id between 4 and 8; delete from public.orders where id = 9`);
+    const ran = await scenario.run();
+    expect(ran.code).toBe(0);
+    expect(ran.stream('public.orders')).toMatchObject({ read: 11, deleted: 1 });
+    await expectEqual(scenario);
+  });
+
   it('the slot of a job that was removed is listed, and dropped by the name of the job', { timeout: 60_000 }, async () => {
     const scenario = await logScenario(10);
     await scenario.trueup('run', 'orders');

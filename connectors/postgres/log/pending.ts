@@ -40,9 +40,11 @@ interface StreamPart {
   ops: number[];
   rejected: Reject[];
   wire: WirePart | null;
+  /** Changes of every kind. */
+  count: number;
   bytes: number;
   /** How much of it is whole. */
-  whole: { rows: number; rejected: number; bytes: number };
+  whole: { rows: number; rejected: number; count: number; bytes: number };
 }
 
 export function createPending(slabs: Slabs): Pending {
@@ -54,26 +56,26 @@ export function createPending(slabs: Slabs): Pending {
   const partOf = (reading: Reading): StreamPart => {
     const known = streams.get(reading.ref.name);
     if (known !== undefined) return known;
-    const none = { rows: 0, rejected: 0, bytes: 0 };
-    const part: StreamPart = { reading, rows: [], ops: [], rejected: [], wire: null, bytes: 0, whole: none };
+    const part: StreamPart = { reading, rows: [], ops: [], rejected: [], wire: null, count: 0, bytes: 0, whole: nothingWhole() };
     streams.set(reading.ref.name, part);
     return part;
   };
   const count = (part: StreamPart, size: number): void => {
+    part.count += 1;
     part.bytes += size;
     rows += 1;
     bytes += size;
   };
   const endTransaction = (): void => {
     for (const part of streams.values()) {
-      part.whole = { rows: part.rows.length, rejected: part.rejected.length, bytes: part.bytes };
+      part.whole = { rows: part.rows.length, rejected: part.rejected.length, count: part.count, bytes: part.bytes };
       part.wire?.fold();
     }
     whole = { rows, bytes };
   };
   const take = (position: Position, cursor: Cursor | null): Batch[] => {
     const batches = [...streams.values()].flatMap((part) => takeFrom(part, position));
-    for (const [name, part] of streams) if (part.rows.length + part.rejected.length + part.bytes === 0) streams.delete(name);
+    for (const [name, part] of streams) if (part.count === 0) streams.delete(name);
     rows -= whole.rows;
     bytes -= whole.bytes;
     whole = { rows: 0, bytes: 0 };
@@ -116,14 +118,19 @@ export function createPending(slabs: Slabs): Pending {
   };
 }
 
+function nothingWhole(): StreamPart['whole'] {
+  return { rows: 0, rejected: 0, count: 0, bytes: 0 };
+}
+
 /** The batches of what is whole of a stream. */
 function takeFrom(part: StreamPart, position: Position): Batch[] {
   const { reading, whole } = part;
   const folded = part.wire?.take() ?? { rows: [], ops: [], records: null, coalesced: 0 };
   const [rows, ops, rejected] = [part.rows.splice(0, whole.rows), part.ops.splice(0, whole.rows), part.rejected.splice(0, whole.rejected)];
   const bytes = whole.bytes;
+  part.count -= whole.count;
   part.bytes -= bytes;
-  part.whole = { rows: 0, rejected: 0, bytes: 0 };
+  part.whole = nothingWhole();
   const cells = (some: readonly Row[], weight: number) =>
     cellRecords({ rows: some, bytes: weight, textDialect: TEXT_DIALECT, decoders: reading.decoders });
   const made: Batch[] = [];

@@ -141,6 +141,19 @@ describeWithPostgres('connectors: postgres, rows of the log that stay bytes', ()
     expect(changes).toMatchObject({ ops: Uint8Array.of(OP.patch, OP.upsert), coalesced: 3 });
   });
 
+  it('a truncate that stands alone in its transaction is not lost where a batch ends before it', async () => {
+    const database = await createDatabase('log');
+    await database.query('create table t (id bigint primary key, n numeric, at timestamptz, label text, big text)');
+    const start = await beginLog(database.url, [REF]);
+    await database.query('insert into t (id) select generate_series(1, 3)');
+    await database.query('truncate t');
+    for (const form of ['cells', TEXT_FORM, BINARY_FORM] as const) {
+      const batches = await readLog(database.url, start, form, { batchRows: 4 });
+      expect(changesIn(batches), form).toBe(4);
+      await expectTable(database, replay(batches));
+    }
+  });
+
   it('a column that comes in the middle: older rows are looked up', async () => {
     const database = await createDatabase('log');
     await database.query('create table t (id bigint primary key, n numeric, at timestamptz, label text)');
