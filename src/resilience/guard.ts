@@ -5,7 +5,7 @@ import type { Breaker } from './connection-breaker.ts';
 /*
  * Source and target behind the circuit breaker of their connection, for connectors that make no requests of their own. A call that asks the system passes the
  * breaker, and so does each step of a read. What ends something (discard, close) always passes, and so does what the target keeps for the engine (leases,
- * checkpoints): that has its own place to fail, and `status` reads it.
+ * checkpoints) and what the source keeps for nobody (`kept`): `status` reads that, and looking often at a system that is down must not count against it.
  */
 
 type Method = (...args: readonly unknown[]) => unknown;
@@ -30,7 +30,6 @@ const SOURCE: Readonly<Partial<Record<keyof Source, Kind>>> = {
   heldBack: 'call',
   logState: 'call',
   release: 'call',
-  kept: 'call',
 };
 const TARGET: Readonly<Partial<Record<keyof Target, Kind>>> = {
   identity: 'call',
