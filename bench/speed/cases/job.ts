@@ -21,7 +21,11 @@ export interface JobText {
 export async function jobFolder(bench: Bench, { name, job, files = {}, connections }: JobText): Promise<JobFolder> {
   const dir = join(bench.scratch, name);
   await mkdir(dir, { recursive: true });
-  const mongo = bench.mongodb === null ? '' : `  documents: { connector: mongodb, url: "${bench.mongodb}", database: bench }\n`;
+  // What a job does not use would be loaded and checked all the same.
+  const mongo =
+    bench.mongodb === null || !/: documents\b/.test(job)
+      ? ''
+      : `  documents: { connector: mongodb, url: "${bench.mongodb}", database: bench }\n`;
   const text = `connections:\n  source: { connector: postgres, url: "${bench.postgres.source}" }\n  target: { connector: postgres, url: "${bench.postgres.target}" }\n${mongo}${connections ?? ''}jobs:\n${job}\n`;
   await writeFile(join(dir, 'trueup.yaml'), text);
   for (const [file, content] of Object.entries(files)) await writeFile(join(dir, file), content);
