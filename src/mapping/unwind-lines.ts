@@ -53,9 +53,7 @@ export function unwindLines({ plan, mapper, openLines, ...elements }: LinesNode,
     if (late.faulted() || (isTrueupError(error) && error.fault === 'record')) return null;
     throw error;
   }
-  const taken = lines.take();
-  if (taken === null) return null;
-  return { records: lineRecords(taken, origin.length, cells), origin: Uint32Array.from(origin), conversions: late.conversions() };
+  return { records: lineRecords(lines.take(), origin.length, cells), origin: Uint32Array.from(origin), conversions: late.conversions() };
 }
 
 /** The record whose elements are read just now. */

@@ -118,6 +118,10 @@ describe('mapping: unwind', () => {
     ]);
     expect(lines(item('\0'))).toBeNull();
     expect(lines(item('\ud800'))).toBeNull();
+    expect(lines(item('ä\0'))).toBeNull();
+    expect(lines(item('ä\\€\t\n\r😀'), item('x'.repeat(200_000)))?.tables).toEqual([
+      ['lines', [0, 0, 1], `t\\ta\t0\tä\\\\€\\t\\n\\r😀\t1\nt\\ta\t1\t${'x'.repeat(200_000)}\t1\nb\t0\tz\t1\n`],
+    ]);
     const bySku = LINES.replace('key: [order_id, line_no]', 'key: [order_id, sku]');
     const keyed = (...items: readonly Cell[]) => unwound(bySku, [order('a', { items }), order('b', { items: [item('x')] })]);
     expect(keyed(item('x'), item('y')).lines).not.toBeNull();
