@@ -76,6 +76,8 @@ export interface Batch {
   /** When the oldest of the changes since the last cursor was committed in the source, by its clock (ms since 1970). */
   readonly committedMs?: number;
   readonly rejected?: readonly Reject[];
+  /** No record is expected in the target: a first load, or records that were inserted. One that is there all the same is written as ever. */
+  readonly fresh?: boolean;
   /** Changes that the source has folded into records of this feed already: they were read, and stand in no batch. */
   readonly coalesced?: number;
 }
@@ -194,8 +196,6 @@ export interface KeyBounds {
 /** A batch in the shape of the target. No key stands in it twice and no op is `touch`. */
 export interface MappedBatch extends Batch {
   readonly stream: string;
-  /** First load: no record is expected in the target. One that is there all the same is written as ever. */
-  readonly fresh?: boolean;
   /** unwind: rows of these parents that are not listed, with whatever op, are deleted. */
   readonly replaceWithin?: { readonly fields: readonly number[]; readonly parents: readonly (readonly Cell[])[] };
 }

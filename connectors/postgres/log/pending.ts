@@ -125,7 +125,7 @@ function nothingWhole(): StreamPart['whole'] {
 /** The batches of what is whole of a stream. */
 function takeFrom(part: StreamPart, position: Position): Batch[] {
   const { reading, whole } = part;
-  const folded = part.wire?.take() ?? { rows: [], ops: [], records: null, coalesced: 0 };
+  const folded = part.wire?.take() ?? { rows: [], ops: [], written: [], coalesced: 0 };
   const [rows, ops, rejected] = [part.rows.splice(0, whole.rows), part.ops.splice(0, whole.rows), part.rejected.splice(0, whole.rejected)];
   const bytes = whole.bytes;
   part.count -= whole.count;
@@ -147,13 +147,12 @@ function takeFrom(part: StreamPart, position: Position): Batch[] {
       ...more,
     });
   };
-  const wireBytes = folded.records?.bytes ?? 0;
+  const wireBytes = folded.written.reduce((sum, { records }) => sum + records.bytes, 0);
   if (rows.length + rejected.length > 0) add(cells(rows, bytes), ops, rejected.length > 0 ? { rejected } : {});
   // Removed rows go first: their unique values are then free for others.
-  const { coalesced } = folded;
-  const counts = coalesced > 0 ? { coalesced } : {};
-  if (folded.rows.length > 0)
-    add(cells(folded.rows, Math.max(0, bytes - wireBytes)), folded.ops, { distinctKeys: true, ...(folded.records === null ? counts : {}) });
-  if (folded.records !== null) add(folded.records, [], { distinctKeys: true, ...counts });
+  if (folded.rows.length > 0) add(cells(folded.rows, Math.max(0, bytes - wireBytes)), folded.ops, { distinctKeys: true });
+  for (const { records, fresh } of folded.written) add(records, [], { distinctKeys: true, ...(fresh ? { fresh } : {}) });
+  const last = made.at(-1);
+  if (last !== undefined && folded.coalesced > 0) made[made.length - 1] = { ...last, coalesced: folded.coalesced };
   return made;
 }

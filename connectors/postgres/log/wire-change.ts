@@ -18,7 +18,7 @@ export function addWireChange(
 ): void {
   const { kind, reader, bytes } = change;
   const { tuple, old } = wire;
-  const to: Into = { pending, table, wire, from: reader.bytes, bytes };
+  const to: Into = { pending, table, wire, from: reader.bytes, bytes, inserted: kind === INSERT };
   if (kind === INSERT) {
     reader.at += 1;
     scanTuple(reader, table.fields, tuple);
@@ -47,13 +47,14 @@ interface Into {
   readonly from: Buffer;
   /** Of the change. */
   readonly bytes: number;
+  readonly inserted: boolean;
 }
 
 function addRow(to: Into, tuple: Tuple): void {
   const { pending, wire, from, bytes } = to;
   const key = wire.keyOf(from, tuple);
   if (key === null || bytes > to.table.reading.ref.maxRecordBytes) return reject(to, tuple);
-  pending.wire(wire, bytes).addRow(key, from, tuple, bytes);
+  pending.wire(wire, bytes).addRow(key, { bytes: from, tuple, room: bytes, inserted: to.inserted });
 }
 
 function addCells(to: Into, op: number, tuple: Tuple): void {

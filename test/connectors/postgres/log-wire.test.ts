@@ -141,6 +141,26 @@ describeWithPostgres('connectors: postgres, rows of the log that stay bytes', ()
     expect(changes).toMatchObject({ ops: Uint8Array.of(OP.patch, OP.upsert), coalesced: 3 });
   });
 
+  it('rows that were inserted are apart, and expected to be new where nothing of their key came before', async () => {
+    const database = await createDatabase('log');
+    await database.query(
+      'create table t (id bigint primary key, n numeric, at timestamptz, label text, big text); insert into t (id) values (1), (2)',
+    );
+    let after = await beginLog(database.url, [REF]);
+    const next = async () => {
+      const batches = (await readLog(database.url, after, BINARY_FORM)).filter(({ stream }) => stream !== null);
+      after = batches.at(-1)?.cursor as Exclude<Cursor, null>;
+      return batches.map(({ records, fresh }) => [records.rows().map(([key]) => key), fresh]);
+    };
+    await database.query('update t set n = 1 where id = 1; insert into t (id) values (3), (4); update t set n = 2 where id = 4');
+    expect(await next()).toEqual([
+      [['1', '4'], undefined],
+      [['3'], true],
+    ]);
+    await database.query('begin; delete from t where id = 2; insert into t (id) values (2), (5); commit');
+    expect(await next()).toEqual([[['2', '5'], undefined]]);
+  });
+
   it('a truncate that stands alone in its transaction is not lost where a batch ends before it', async () => {
     const database = await createDatabase('log');
     await database.query('create table t (id bigint primary key, n numeric, at timestamptz, label text, big text)');
