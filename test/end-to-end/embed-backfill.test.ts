@@ -51,11 +51,14 @@ describeWithPostgres('a backfill of a live stream with children', () => {
         await spoil(scenario);
         const writer = startWriting(scenario);
         const killed = scenario.start(['backfill', 'orders', '--json']);
+        const ended = new AbortController();
+        const exit = killed.waitForExit(Number.POSITIVE_INFINITY).finally(() => ended.abort());
         const orders = scenario.mongo.db.collection('orders');
         // Somewhere in the middle: some are whole again.
-        while ((await orders.countDocuments({ 'lines.items.spoilt': { $ne: true } })) < ORDERS / 5) await sleep(20);
+        while (!ended.signal.aborted && (await orders.countDocuments({ 'lines.items.spoilt': { $ne: true } })) < ORDERS / 5)
+          await sleep(20);
         killed.kill('SIGKILL');
-        await killed.waitForExit();
+        expect((await exit).signal).toBe('SIGKILL');
         expect(await orders.countDocuments({ 'lines.items.spoilt': true })).toBeGreaterThan(0);
         const backfill = ranOf(await scenario.trueup('backfill', 'orders', '--json'));
         expect({ code: backfill.code, stderr: backfill.stderr }).toEqual({ code: 0, stderr: '' });
