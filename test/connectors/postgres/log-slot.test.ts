@@ -122,7 +122,8 @@ describeWithPostgres('connectors: postgres, what a slot keeps', () => {
 
   it('is made for failover where the connection says so, which takes PostgreSQL 17', { timeout: 60_000 }, async () => {
     const { client, url, ref } = await idle('fails_over');
-    const failover = async () => (await client.query('select failover from pg_replication_slots where database = current_database()')).rows;
+    const failover = async () =>
+      (await client.query<{ failover: boolean }>('select failover from pg_replication_slots where database = current_database()')).rows;
     expect(await failover()).toEqual([{ failover: false }]);
     const source = openSource(url, { log: { failover: true } });
     const [feed] = source.feeds([ref]);

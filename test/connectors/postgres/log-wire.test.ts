@@ -169,7 +169,7 @@ describeWithPostgres('connectors: postgres, rows of the log that stay bytes', ()
     await database.query('truncate t');
     for (const form of ['cells', TEXT_FORM, BINARY_FORM] as const) {
       const batches = await readLog(database.url, start, form, { batchRows: 4 });
-      expect(changesIn(batches), form).toBe(4);
+      expect(changesIn(batches), `changes as ${form}`).toBe(4);
       await expectTable(database, replay(batches));
     }
   });
