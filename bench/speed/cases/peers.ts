@@ -37,7 +37,7 @@ export async function foundPeers(bench: Bench): Promise<Peer[]> {
 }
 
 function peer(bench: Bench, tool: Tool, name: string): Peer {
-  const { source, target } = bench.postgres;
+  const [source, target] = [withPassword(bench.postgres.source), withPassword(bench.postgres.target)];
   const place: Place = { source, target, dir: join(bench.scratch, `peer-${tool.name}`), toolsDir: TOOLS_DIR };
   const { schema, name: table } = tool.writes;
   return {
@@ -68,6 +68,13 @@ function peer(bench: Bench, tool: Tool, name: string): Peer {
         throw new Error(`${name}: ${got?.n} rows with a total of ${got?.total}; the source has ${wanted?.n} with ${wanted?.total}`);
     },
   };
+}
+
+/** The server asks for none; some tools refuse to begin without one. */
+function withPassword(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.password === '') parsed.password = 'none';
+  return parsed.href;
 }
 
 export async function peersLoading(bench: Bench): Promise<Contender[]> {

@@ -204,27 +204,27 @@ export const nothingChanged: CaseMaker = (bench) => {
         await folder.fresh();
         for (let time = 0; time < 3; time++) await runOnce(bench, folder);
       },
-      contenders: () =>
-        Promise.resolve([
-          {
-            name: 'psql, one query on each side',
-            reset: () => Promise.resolve(),
-            command: () =>
-              shell('"$PSQL" -Xq "$SOURCE" -c "$ASK"; "$PSQL" -Xq "$TARGET" -c "$ASK"', {
-                PSQL: bench.psql ?? '',
-                SOURCE: bench.postgres.source,
-                TARGET: bench.postgres.target,
-                ASK: 'select max(updated_at) from orders',
-              }),
-            check: () => Promise.resolve(),
-          },
-          {
-            name: 'trueup',
-            reset: () => Promise.resolve(),
-            command: () => ({ argv: bench.trueup('run', '--json'), cwd: folder.dir }),
-            check: (measured) => Promise.resolve(expectCounts(measured, { read: 0 })),
-          },
-        ]),
+      contenders: async () => [
+        {
+          name: 'psql, one query on each side',
+          reset: () => Promise.resolve(),
+          command: () =>
+            shell('"$PSQL" -Xq "$SOURCE" -c "$ASK"; "$PSQL" -Xq "$TARGET" -c "$ASK"', {
+              PSQL: bench.psql ?? '',
+              SOURCE: bench.postgres.source,
+              TARGET: bench.postgres.target,
+              ASK: 'select max(updated_at) from orders',
+            }),
+          check: () => Promise.resolve(),
+        },
+        {
+          name: 'trueup',
+          reset: () => Promise.resolve(),
+          command: () => ({ argv: bench.trueup('run', '--json'), cwd: folder.dir }),
+          check: (measured) => Promise.resolve(expectCounts(measured, { read: 0 })),
+        },
+        ...(await peersFollowing(bench, () => Promise.resolve())),
+      ],
     }
   );
 };
