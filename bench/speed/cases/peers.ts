@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { environment } from '../../loss/tool-process.ts';
 import { dlt } from '../../loss/tools/dlt.ts';
 import { ingestr } from '../../loss/tools/ingestr.ts';
@@ -16,10 +17,10 @@ import { settle } from './orders.ts';
 const TOOLS: readonly Tool[] = [sling, ingestr, dlt];
 const TOOLS_DIR = join(homedir(), '.cache', 'trueup-bench-loss');
 
-/** A tool as a contender of its own: its folder, its table in the target. */
+/** A tool as a contender of its own: its folder, its database on the server of the target. */
 export interface Peer {
   readonly name: string;
-  /** Nothing of an earlier run is left, in the folder and in the target. */
+  /** Nothing of an earlier run is left. */
   fresh(): Promise<void>;
   command(): Command;
   /** @throws when its table has not as many rows as the source, or another sum of totals */
@@ -37,8 +38,10 @@ export async function foundPeers(bench: Bench): Promise<Peer[]> {
 }
 
 function peer(bench: Bench, tool: Tool, name: string): Peer {
-  const [source, target] = [withPassword(bench.postgres.source), withPassword(bench.postgres.target)];
-  const place: Place = { source, target, dir: join(bench.scratch, `peer-${tool.name}`), toolsDir: TOOLS_DIR };
+  const database = `peer_${tool.name}`;
+  const source = withPassword(bench.postgres.source);
+  const target = withPassword(bench.postgres.target.replace(/[^/]*$/, database));
+  const place: Place = { source, target, dir: join(bench.scratch, database), toolsDir: TOOLS_DIR };
   const { schema, name: table } = tool.writes;
   return {
     name,
@@ -46,12 +49,9 @@ function peer(bench: Bench, tool: Tool, name: string): Peer {
       await rm(place.dir, { recursive: true, force: true });
       await mkdir(place.dir, { recursive: true });
       await tool.prepare(place);
-      const left = await bench.query<{ nspname: string }>(
-        'target',
-        `select nspname from pg_namespace where nspname ~ '(^${schema}$|_staging$)' and nspname <> 'public'`,
-      );
-      for (const { nspname } of left) await bench.query('target', `drop schema "${nspname}" cascade`);
-      await bench.query('target', `create schema "${schema}"`);
+      await bench.query('target', `drop database if exists ${database} with (force)`);
+      await bench.query('target', `create database ${database}`);
+      await ask(target, `create schema if not exists "${schema}"`);
     },
     command: () => {
       const { argv, env } = tool.command(place);
@@ -60,14 +60,27 @@ function peer(bench: Bench, tool: Tool, name: string): Peer {
     },
     check: async () => {
       const sum = (of: string) => `select count(*)::int as n, sum(total)::text as total from ${of}`;
-      const [[wanted], [got]] = await Promise.all([
-        bench.query<{ n: number; total: string }>('source', sum('orders')),
-        bench.query<{ n: number; total: string }>('target', sum(`"${schema}"."${table}"`)),
-      ]);
+      const [wanted] = await bench.query<Sum>('source', sum('orders'));
+      const [got] = await ask<Sum>(target, sum(`"${schema}"."${table}"`));
       if (wanted?.n !== got?.n || Number(wanted?.total) !== Number(got?.total))
         throw new Error(`${name}: ${got?.n} rows with a total of ${got?.total}; the source has ${wanted?.n} with ${wanted?.total}`);
     },
   };
+}
+
+interface Sum extends pg.QueryResultRow {
+  readonly n: number;
+  readonly total: string;
+}
+
+async function ask<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return (await client.query<Row>(text)).rows;
+  } finally {
+    await client.end();
+  }
 }
 
 /** The server asks for none; some tools refuse to begin without one. */
