@@ -3,20 +3,20 @@ import type { Checkpoint, Letter, RunRecord } from './model/checkpoint.ts';
 import type { Log } from './model/connector.ts';
 import type { StreamInfo } from './model/contracts.ts';
 import type { ChangedFeed, CheckpointAction } from './pipeline/change-checkpoint.ts';
-import type { OnEvent } from './pipeline/events.ts';
+import type { OnEvent } from './pipeline/report/events.ts';
 import type { RunSignals } from './pipeline/job-context.ts';
-import type { DelayReport } from './pipeline/delays.ts';
-import type { StoredStatus, UnknownStatus } from './pipeline/job-status.ts';
+import type { DelayReport } from './pipeline/report/delays.ts';
+import type { StoredStatus, UnknownStatus } from './pipeline/report/job-status.ts';
 import type { Kept } from './pipeline/kept.ts';
-import type { PlanReport } from './pipeline/plan-report.ts';
-import type { RunReport } from './pipeline/report.ts';
+import type { PlanReport } from './pipeline/plan/plan-report.ts';
+import type { RunReport } from './pipeline/report/report.ts';
 import type { VerifyReport } from './verify/verify-report.ts';
 import type { WhyReport } from './verify/why-report.ts';
 
 /* What the command line and programs can ask for, and what they get. */
 
 export type { MappingTestReport } from './config/test-mappings.ts';
-export type { FeedStatus, UnknownStatus } from './pipeline/job-status.ts';
+export type { FeedStatus, UnknownStatus } from './pipeline/report/job-status.ts';
 export type { RunSignals } from './pipeline/job-context.ts';
 
 export interface AppOptions {

@@ -1,7 +1,7 @@
 import type { Connector } from '../src/model/connector.ts';
 import type { Guarantee, GuaranteeParts } from '../src/model/guarantee.ts';
 import { embeddingGuarantee } from '../src/pipeline/embed/plan-embeds.ts';
-import { streamGuarantee } from '../src/pipeline/guarantee.ts';
+import { streamGuarantee } from '../src/pipeline/plan/guarantee.ts';
 
 /*
  * The page of what every source, change method and target promises, computed by the functions that compute the guarantee of a plan.

@@ -2,7 +2,7 @@ import type { CommanderError } from 'commander';
 import { ERROR_CODES, faultOf, isTrueupError, TrueupError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import { exitCodeOf } from '../pipeline/exit-code.ts';
+import { exitCodeOf } from '../pipeline/report/exit-code.ts';
 import { signalExitCode } from './signal-watch.ts';
 import type { StopSignal } from './signal-watch.ts';
 

@@ -1,4 +1,4 @@
-import type { OnEvent, RunEvent } from '../pipeline/events.ts';
+import type { OnEvent, RunEvent } from '../pipeline/report/events.ts';
 import { applyEvent, createProgress, progressLines } from './progress.ts';
 import type { Session } from './session.ts';
 

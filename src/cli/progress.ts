@@ -1,4 +1,4 @@
-import type { RunEvent } from '../pipeline/events.ts';
+import type { RunEvent } from '../pipeline/report/events.ts';
 import type { Style } from './text/style.ts';
 import { bytesText, countText, durationText } from './text/quantity.ts';
 import { displayWidth, padTo, singleLine, truncate } from './text/width.ts';

@@ -1,5 +1,5 @@
 import type { ResolvedConfig } from '../config/resolved.ts';
-import type { RunReport } from '../pipeline/report.ts';
+import type { RunReport } from '../pipeline/report/report.ts';
 import type { Outcome } from './outcome.ts';
 import { runText } from './render/run.ts';
 

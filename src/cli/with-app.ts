@@ -1,7 +1,7 @@
 import type { App, AppOptions } from '../api.ts';
 import { TrueupError } from '../errors.ts';
 import { knownNames } from '../model/suggest.ts';
-import type { OnEvent } from '../pipeline/events.ts';
+import type { OnEvent } from '../pipeline/report/events.ts';
 import type { Session } from './session.ts';
 
 export interface OpenWith {

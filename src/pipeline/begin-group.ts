@@ -4,14 +4,14 @@ import type { Checkpoint } from '../model/checkpoint.ts';
 import type { KeyBounds } from '../model/contracts.ts';
 import type { Feed } from '../model/feed.ts';
 import { keyFromText } from '../model/key-text.ts';
-import { isLimited, scopeMark } from './backfill-scope.ts';
-import type { BackfillScope } from './backfill-scope.ts';
-import { isSnapshot } from './compare-group.ts';
-import { compareDue } from './compare-record.ts';
-import { groupChange, groupHash, isLog, withStreams } from './group-hash.ts';
+import { isLimited, scopeMark } from './plan/backfill-scope.ts';
+import type { BackfillScope } from './plan/backfill-scope.ts';
+import { isSnapshot } from './compare/compare-group.ts';
+import { compareDue } from './compare/compare-record.ts';
+import { groupChange, groupHash, isLog, withStreams } from './compare/group-hash.ts';
 import { groupCheckpoints, streamsOf } from './job-run.ts';
 import type { Group, JobRun } from './job-run.ts';
-import type { PlannedStream } from './plan.ts';
+import type { PlannedStream } from './plan/plan.ts';
 
 /* How a group begins, or begins again: what is stored before the first read. */
 

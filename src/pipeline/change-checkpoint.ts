@@ -2,8 +2,8 @@ import { TrueupError } from '../errors.ts';
 import type { Checkpoint, StoreChange } from '../model/checkpoint.ts';
 import type { Json } from '../model/json.ts';
 import { acquireLease } from './acquire-lease.ts';
-import { compareDue } from './compare-record.ts';
-import { isLogHash } from './group-hash.ts';
+import { compareDue } from './compare/compare-record.ts';
+import { isLogHash } from './compare/group-hash.ts';
 import { checkpointStore } from './job-context.ts';
 import type { JobContext } from './job-context.ts';
 

@@ -4,12 +4,12 @@ import type { Checkpoint, Owner } from '../model/checkpoint.ts';
 import type { Lane, MappedBatch } from '../model/contracts.ts';
 import type { Feed } from '../model/feed.ts';
 import type { Shape } from '../model/shape.ts';
-import type { BatchSize } from './batch-size.ts';
-import type { Delays } from './delays.ts';
+import type { BatchSize } from './read/batch-size.ts';
+import type { Delays } from './report/delays.ts';
 import type { JobContext, RunSignals } from './job-context.ts';
-import type { LetterBook, PendingLetters } from './letter-book.ts';
-import type { PlannedStream } from './plan.ts';
-import type { Tally } from './tally.ts';
+import type { LetterBook, PendingLetters } from './letters/letter-book.ts';
+import type { PlannedStream } from './plan/plan.ts';
+import type { Tally } from './report/tally.ts';
 
 /** A stream while a feed that carries it is read and written. */
 export interface StreamRun {

@@ -2,18 +2,18 @@ import { leavesAsItIs } from '../mapping/plan.ts';
 import type { MappingPlan } from '../mapping/plan.ts';
 import type { SourcePlan, SourceStreamPlan, TargetPlan, TargetStreamPlan } from '../model/contracts.ts';
 import type { Form } from '../model/records.ts';
-import { childTables, ownerNames } from './child-tables.ts';
-import { problemAt } from './choose-changes.ts';
-import { planAfterGap, planCompare } from './compare-plan.ts';
+import { childTables, ownerNames } from './plan/child-tables.ts';
+import { problemAt } from './plan/choose-changes.ts';
+import { planAfterGap, planCompare } from './compare/compare-plan.ts';
 import { embeddingGuarantee, withPlans } from './embed/plan-embeds.ts';
 import type { PlannedEmbed } from './embed/plan-embeds.ts';
-import { streamGuarantee, unmetRequirements } from './guarantee.ts';
+import { streamGuarantee, unmetRequirements } from './plan/guarantee.ts';
 import { checkpointMode } from './job-context.ts';
 import type { JobContext } from './job-context.ts';
-import { planHash } from './plan-hash.ts';
-import type { HashedPlan } from './plan-hash.ts';
-import { fromProblem } from './plan-problem.ts';
-import type { Draft, PlannedStream } from './planned-stream.ts';
+import { planHash } from './plan/plan-hash.ts';
+import type { HashedPlan } from './plan/plan-hash.ts';
+import { fromProblem } from './plan/plan-problem.ts';
+import type { Draft, PlannedStream } from './plan/planned-stream.ts';
 
 interface Finishing {
   readonly draft: Draft;

@@ -1,14 +1,14 @@
 import { TrueupError } from '../errors.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { Feed } from '../model/feed.ts';
-import type { BackfillScope } from './backfill-scope.ts';
+import type { BackfillScope } from './plan/backfill-scope.ts';
 import { beginLoad } from './begin-group.ts';
 import { catchUp, followGroup } from './keep-up.ts';
-import { isSnapshot } from './compare-group.ts';
+import { isSnapshot } from './compare/compare-group.ts';
 import { groupCheckpoints, streamsOf } from './job-run.ts';
 import type { Group, JobRun } from './job-run.ts';
 import { pumpFeed } from './loop.ts';
-import { fetchFeed, notePhase } from './read-changes.ts';
+import { fetchFeed, notePhase } from './read/read-changes.ts';
 import { withFeed } from './run-feed.ts';
 import { lifeState } from './stream-life.ts';
 import { untilSettled } from './until-settled.ts';

@@ -3,8 +3,8 @@ import type { Log } from '../model/connector.ts';
 import type { Source, StreamInfo, Target } from '../model/contracts.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Job, StreamEntry } from '../model/job.ts';
-import type { ByteBudget } from './byte-budget.ts';
-import type { OnEvent } from './events.ts';
+import type { ByteBudget } from './read/byte-budget.ts';
+import type { OnEvent } from './report/events.ts';
 
 /** One stream of the source that an entry of the config stands for. */
 export interface ExpandedStream {

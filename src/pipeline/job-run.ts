@@ -1,13 +1,13 @@
 import type PQueue from 'p-queue';
 import type { Checkpoint, CheckpointStore, Owner } from '../model/checkpoint.ts';
 import type { Feed } from '../model/feed.ts';
-import type { Delays } from './delays.ts';
-import type { Surplus } from './find-differences.ts';
+import type { Delays } from './report/delays.ts';
+import type { Surplus } from './compare/find-differences.ts';
 import type { JobContext, RunSignals } from './job-context.ts';
-import type { LetterBook } from './letter-book.ts';
-import type { PlannedStream } from './plan.ts';
-import type { StreamReport } from './report.ts';
-import type { Tally } from './tally.ts';
+import type { LetterBook } from './letters/letter-book.ts';
+import type { PlannedStream } from './plan/plan.ts';
+import type { StreamReport } from './report/report.ts';
+import type { Tally } from './report/tally.ts';
 
 /** One execution of a job, from the moment it holds the lease. */
 export interface JobRun {

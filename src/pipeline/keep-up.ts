@@ -1,9 +1,9 @@
 import { faultOf } from '../errors.ts';
 import { delay } from '../resilience/retry.ts';
-import { deleteGone, isSnapshot, nextCompareOf, readSnapshot } from './compare-group.ts';
+import { deleteGone, isSnapshot, nextCompareOf, readSnapshot } from './compare/compare-group.ts';
 import type { RunSignals } from './job-context.ts';
 import type { Group, JobRun } from './job-run.ts';
-import { readChanges, readEmbedded } from './read-changes.ts';
+import { readChanges, readEmbedded } from './read/read-changes.ts';
 
 /** How often a run that follows compares a stream whose changes nothing else tells of (ms), and the share of the time that this may take. */
 const SNAPSHOT_EVERY_MS = 60_000;

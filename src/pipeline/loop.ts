@@ -1,9 +1,9 @@
 import type { Batch } from '../model/contracts.ts';
-import { commitFeed } from './commit.ts';
+import { commitFeed } from './write/commit.ts';
 import type { FeedRun } from './feed-run.ts';
-import { retryWaiting } from './hydrate-letters.ts';
-import { readAhead } from './read-ahead.ts';
-import { writeBatch } from './write-batch.ts';
+import { retryWaiting } from './letters/hydrate-letters.ts';
+import { readAhead } from './read/read-ahead.ts';
+import { writeBatch } from './write/write-batch.ts';
 
 /** Batches that wait while one is written: the next is read meanwhile, and a third would only cost memory. */
 const READ_AHEAD = 1;

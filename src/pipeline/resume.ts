@@ -1,10 +1,10 @@
 import { TrueupError } from '../errors.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
-import { LIMITED, isLimited, scopeMark } from './backfill-scope.ts';
-import type { BackfillScope } from './backfill-scope.ts';
+import { LIMITED, isLimited, scopeMark } from './plan/backfill-scope.ts';
+import type { BackfillScope } from './plan/backfill-scope.ts';
 import { beginRefill, dropGroup, meantStreams, startFromNow } from './begin-group.ts';
-import { groupChange, isLog } from './group-hash.ts';
-import type { GroupChange } from './group-hash.ts';
+import { groupChange, isLog } from './compare/group-hash.ts';
+import type { GroupChange } from './compare/group-hash.ts';
 import { groupCheckpoints } from './job-run.ts';
 import type { Group, JobRun } from './job-run.ts';
 import { lifeState } from './stream-life.ts';

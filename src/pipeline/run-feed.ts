@@ -4,17 +4,17 @@ import { compileUnwind } from '../mapping/compile-unwind.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { Feed } from '../model/feed.ts';
 import { delay, retryDecision } from '../resilience/retry.ts';
-import { applyPlan, refuseProblems } from './apply-plan.ts';
-import { followingBatchSize } from './batch-size.ts';
+import { applyPlan, refuseProblems } from './plan/apply-plan.ts';
+import { followingBatchSize } from './read/batch-size.ts';
 import { ShapeChanged } from './feed-run.ts';
 import type { FeedRun, StreamRun } from './feed-run.ts';
 import type { RunSignals } from './job-context.ts';
 import type { JobRun, StreamState } from './job-run.ts';
-import { lateLane } from './late-lane.ts';
-import { noLetters } from './letter-book.ts';
-import { planJob } from './plan.ts';
+import { lateLane } from './write/late-lane.ts';
+import { noLetters } from './letters/letter-book.ts';
+import { planJob } from './plan/plan.ts';
 import { noteTriedOut, retryCause } from './with-retries.ts';
-import { isRecordFault } from './write-apart.ts';
+import { isRecordFault } from './write/write-apart.ts';
 
 /** Times that a stream is planned again without any progress in between. */
 const MAX_REPLANS = 2;

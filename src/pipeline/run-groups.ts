@@ -1,9 +1,9 @@
 import { TrueupError, faultOf, isTrueupError } from '../errors.ts';
-import type { BackfillScope } from './backfill-scope.ts';
-import { deleteGone, isCompared } from './compare-group.ts';
+import type { BackfillScope } from './plan/backfill-scope.ts';
+import { deleteGone, isCompared } from './compare/compare-group.ts';
 import { dropGroup } from './begin-group.ts';
 import { liveGroup } from './group-life.ts';
-import { hydrateKeys } from './hydrate-letters.ts';
+import { hydrateKeys } from './letters/hydrate-letters.ts';
 import type { Group, JobRun, StreamState } from './job-run.ts';
 import { prepareGroup } from './resume.ts';
 import type { ResumeOptions } from './resume.ts';

@@ -3,20 +3,20 @@ import { TrueupError } from '../errors.ts';
 import type { Owner } from '../model/checkpoint.ts';
 import { keepLease } from '../state/lease.ts';
 import { LEASE_MS, acquireLease } from './acquire-lease.ts';
-import { applyPlan, refuseProblems } from './apply-plan.ts';
-import { createDelays } from './delays.ts';
+import { applyPlan, refuseProblems } from './plan/apply-plan.ts';
+import { createDelays } from './report/delays.ts';
 import { embedFeeds } from './embed/embed-ref.ts';
 import { checkpointMode, checkpointStore } from './job-context.ts';
 import type { JobContext, RunSignals } from './job-context.ts';
-import { jobReport } from './job-report.ts';
+import { jobReport } from './report/job-report.ts';
 import type { Group, JobRun, StreamState } from './job-run.ts';
-import { createLetterBook } from './letter-book.ts';
-import { planJob } from './plan.ts';
-import type { JobPlan } from './plan.ts';
-import type { JobReport } from './report.ts';
+import { createLetterBook } from './letters/letter-book.ts';
+import { planJob } from './plan/plan.ts';
+import type { JobPlan } from './plan/plan.ts';
+import type { JobReport } from './report/report.ts';
 import type { ResumeOptions } from './resume.ts';
 import { runGroups } from './run-groups.ts';
-import { createTally } from './tally.ts';
+import { createTally } from './report/tally.ts';
 import { withRetries } from './with-retries.ts';
 
 export interface JobRequest {

@@ -1,12 +1,12 @@
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { ChangeSpec } from '../model/contracts.ts';
 import { beginHeld } from './begin-group.ts';
-import { compareDue } from './compare-record.ts';
-import { isLogHash, shortHash, withoutStream } from './group-hash.ts';
+import { compareDue } from './compare/compare-record.ts';
+import { isLogHash, shortHash, withoutStream } from './compare/group-hash.ts';
 import type { Group, JobRun, StreamState } from './job-run.ts';
 import { pumpFeed } from './loop.ts';
-import { planHash } from './plan-hash.ts';
-import { fetchFeed, notePhase } from './read-changes.ts';
+import { planHash } from './plan/plan-hash.ts';
+import { fetchFeed, notePhase } from './read/read-changes.ts';
 import { withFeed } from './run-feed.ts';
 import { withRetries } from './with-retries.ts';
 

@@ -1,5 +1,5 @@
 import type { JobContext, RunSignals } from '../pipeline/job-context.ts';
-import type { RunReport } from '../pipeline/report.ts';
+import type { RunReport } from '../pipeline/report/report.ts';
 import type { Clock } from './clock.ts';
 import type { Schedule } from './turn.ts';
 

@@ -1,5 +1,5 @@
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 import type { StreamRequest } from './verify-stream.ts';
 
 /** How often it is told, at most (ms). */

@@ -1,6 +1,6 @@
 import { isTrueupError } from '../errors.ts';
 import type { Checkpoint, Letter } from '../model/checkpoint.ts';
-import { letterKeyOf } from '../pipeline/letter-book.ts';
+import { letterKeyOf } from '../pipeline/letters/letter-book.ts';
 import { kindOf } from './candidate.ts';
 import type { Candidate } from './candidate.ts';
 import type { Settled } from './settle.ts';

@@ -1,8 +1,8 @@
 import { faultOf } from '../errors.ts';
 import { sameShape } from '../model/shape.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import { planErrors, planJob } from '../pipeline/plan.ts';
-import type { JobPlan, PlannedStream } from '../pipeline/plan.ts';
+import { planErrors, planJob } from '../pipeline/plan/plan.ts';
+import type { JobPlan, PlannedStream } from '../pipeline/plan/plan.ts';
 
 /** Each time one more field turned out to be other than samples said; a field widens once. */
 const MAX_REPLANS = 20;

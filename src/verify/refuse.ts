@@ -1,6 +1,6 @@
 import { TrueupError } from '../errors.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 
 /** @throws {TrueupError} `E_COMPARE_UNSUPPORTED` when a side cannot be read in the way that a comparison needs */
 export function refuseUnreadable({ source, target }: JobContext, planned: PlannedStream): void {

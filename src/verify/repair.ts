@@ -1,11 +1,11 @@
 import { TrueupError } from '../errors.ts';
-import { deleteTargetKeys } from '../pipeline/delete-target-keys.ts';
-import { groupChange } from '../pipeline/group-hash.ts';
+import { deleteTargetKeys } from '../pipeline/compare/delete-target-keys.ts';
+import { groupChange } from '../pipeline/compare/group-hash.ts';
 import type { JobContext, RunSignals } from '../pipeline/job-context.ts';
 import { groupCheckpoints } from '../pipeline/job-run.ts';
 import type { Group, JobRun, StreamState } from '../pipeline/job-run.ts';
-import { letterKeyOf } from '../pipeline/letter-book.ts';
-import type { JobReport } from '../pipeline/report.ts';
+import { letterKeyOf } from '../pipeline/letters/letter-book.ts';
+import type { JobReport } from '../pipeline/report/report.ts';
 import { groupText, refuseOtherSource } from '../pipeline/resume.ts';
 import { withFeed } from '../pipeline/run-feed.ts';
 import { replayKeys } from '../pipeline/run-groups.ts';

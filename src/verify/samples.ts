@@ -3,7 +3,7 @@ import type { Cell, Row } from '../model/cell.ts';
 import { keyNames } from '../model/shape.ts';
 import type { LogicalType } from '../model/logical-type.ts';
 import { typedKey } from '../model/key-text.ts';
-import { letterKeyOf } from '../pipeline/letter-book.ts';
+import { letterKeyOf } from '../pipeline/letters/letter-book.ts';
 import { canonicalKey } from '../reconcile/compared-fields.ts';
 import type { Candidate } from './candidate.ts';
 import type { Finding } from './explain.ts';

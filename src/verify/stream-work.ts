@@ -1,6 +1,6 @@
-import type { ChildTable } from '../pipeline/child-tables.ts';
+import type { ChildTable } from '../pipeline/plan/child-tables.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 import type { Expectation } from '../reconcile/expected.ts';
 import type { ComparedStream } from '../reconcile/stream-sides.ts';
 

@@ -1,8 +1,8 @@
 import type { Cell } from '../model/cell.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import { letterKey, letterKeyOf } from '../pipeline/letter-book.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import { letterKey, letterKeyOf } from '../pipeline/letters/letter-book.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 
 export interface UndeliveredRequest {
   readonly context: JobContext;

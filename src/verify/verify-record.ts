@@ -1,5 +1,5 @@
 import type { RunRecord } from '../model/checkpoint.ts';
-import { statusOf } from '../pipeline/exit-code.ts';
+import { statusOf } from '../pipeline/report/exit-code.ts';
 import type { VerifyReport } from './verify-report.ts';
 
 /** Differences are what a verify is there to find: finding some is no failure of it. */

@@ -1,5 +1,5 @@
-import type { PlanProblem } from '../pipeline/plan-report.ts';
-import type { ReportedError } from '../pipeline/report.ts';
+import type { PlanProblem } from '../pipeline/plan/plan-report.ts';
+import type { ReportedError } from '../pipeline/report/report.ts';
 
 /** What `verify` found. The names are the keys of `--json`; what is not known is left out. */
 export interface VerifyReport {

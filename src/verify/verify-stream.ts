@@ -1,9 +1,9 @@
 import { DIGEST_BUCKETS } from '../model/digests.ts';
 import type { Batch, StoredField } from '../model/contracts.ts';
-import type { ChildTable } from '../pipeline/child-tables.ts';
+import type { ChildTable } from '../pipeline/plan/child-tables.ts';
 import { checkpointStore } from '../pipeline/job-context.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 import { childExpectation } from '../reconcile/child-expectation.ts';
 import { digestSides, listDifferences } from '../reconcile/compare.ts';
 import type { Difference, SideName } from '../reconcile/compare.ts';

@@ -1,13 +1,13 @@
 import { isTrueupError } from '../errors.ts';
 import type { Cell } from '../model/cell.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
-import { LIMITED } from '../pipeline/backfill-scope.ts';
-import { nextCompare } from '../pipeline/compare-record.ts';
-import { groupChange } from '../pipeline/group-hash.ts';
+import { LIMITED } from '../pipeline/plan/backfill-scope.ts';
+import { nextCompare } from '../pipeline/compare/compare-record.ts';
+import { groupChange } from '../pipeline/compare/group-hash.ts';
 import { checkpointStore } from '../pipeline/job-context.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { JobPlan, PlannedStream } from '../pipeline/plan.ts';
-import { planErrors } from '../pipeline/plan.ts';
+import type { JobPlan, PlannedStream } from '../pipeline/plan/plan.ts';
+import { planErrors } from '../pipeline/plan/plan.ts';
 import { lifeState } from '../pipeline/stream-life.ts';
 import type { LifeState } from '../pipeline/stream-life.ts';
 import { undeliveredKeys } from './undelivered.ts';

@@ -8,7 +8,7 @@ import { cellRecords } from '../model/records.ts';
 import { fieldIndex } from '../model/shape.ts';
 import type { Shape } from '../model/shape.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 import { sameCanonical } from '../reconcile/canonical.ts';
 import { storedCell } from '../reconcile/compared-fields.ts';
 import { expectedRecords } from '../reconcile/expected.ts';

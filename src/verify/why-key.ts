@@ -3,7 +3,7 @@ import type { Cell } from '../model/cell.ts';
 import { keyFromText } from '../model/key-text.ts';
 import { keyNames } from '../model/shape.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 import { onlyInTarget, readSides, readTarget, targetExpectation } from './why-sides.ts';
 import type { Sides } from './why-sides.ts';
 import { sourceKeyOf } from './why-source.ts';

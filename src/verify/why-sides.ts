@@ -5,7 +5,7 @@ import type { Field } from '../model/logical-type.ts';
 import { fieldIndex, keyNames } from '../model/shape.ts';
 import type { Shape } from '../model/shape.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 import { expectation, expectedRecords } from '../reconcile/expected.ts';
 import type { Expectation } from '../reconcile/expected.ts';
 import { actualCells, comparedCells, expectedRecord, keyRecord } from './why-expected.ts';

@@ -1,8 +1,8 @@
 import type { Cell } from '../model/cell.ts';
 import type { Batch, Reject } from '../model/contracts.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import { letterKey, letterKeyOf } from '../pipeline/letter-book.ts';
-import type { PlannedStream } from '../pipeline/plan.ts';
+import { letterKey, letterKeyOf } from '../pipeline/letters/letter-book.ts';
+import type { PlannedStream } from '../pipeline/plan/plan.ts';
 import { canonicalKey } from '../reconcile/compared-fields.ts';
 import { expectedRecords } from '../reconcile/expected.ts';
 import type { Expectation } from '../reconcile/expected.ts';

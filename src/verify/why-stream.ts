@@ -1,9 +1,9 @@
 import { TrueupError } from '../errors.ts';
 import type { Feed } from '../model/feed.ts';
 import { knownNames } from '../model/suggest.ts';
-import type { ChildTable } from '../pipeline/child-tables.ts';
+import type { ChildTable } from '../pipeline/plan/child-tables.ts';
 import type { JobContext } from '../pipeline/job-context.ts';
-import type { JobPlan, PlannedStream } from '../pipeline/plan.ts';
+import type { JobPlan, PlannedStream } from '../pipeline/plan/plan.ts';
 
 /** A stream of a job with the changes feed that brings it, and the streams it shares that feed with. */
 export interface FeedStream {

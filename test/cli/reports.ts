@@ -1,5 +1,5 @@
 import type { Guarantee } from '../../src/model/guarantee.ts';
-import type { JobReport, RunReport, StreamReport } from '../../src/pipeline/report.ts';
+import type { JobReport, RunReport, StreamReport } from '../../src/pipeline/report/report.ts';
 
 /** Reports as a run makes them, to be drawn. */
 export const STRONG: Guarantee = {

@@ -3,7 +3,7 @@ import { connectors } from '../../connectors/index.ts';
 import postgres from '../../connectors/postgres/index.ts';
 import type { SourcePromise } from '../../src/model/connector.ts';
 import type { ChangeSpec } from '../../src/model/contracts.ts';
-import type { JobPlanReport } from '../../src/pipeline/plan-report.ts';
+import type { JobPlanReport } from '../../src/pipeline/plan/plan-report.ts';
 import { openApp } from '../../src/app.ts';
 import { promised } from '../../tools/promises.ts';
 import { createDatabase, describeWithPostgres } from '../servers/postgres.ts';

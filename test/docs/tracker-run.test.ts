@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import type { RunReport } from '../../src/pipeline/report.ts';
+import type { RunReport } from '../../src/pipeline/report/report.ts';
 import { runTrueup } from '../processes.ts';
 import { createDatabase, describeWithPostgres } from '../servers/postgres.ts';
 import { startTracker } from './tracker-server.ts';

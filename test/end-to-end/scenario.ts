@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import type { RunReport, StreamReport } from '../../src/pipeline/report.ts';
+import type { RunReport, StreamReport } from '../../src/pipeline/report/report.ts';
 import { runTrueup, spawnTrueup } from '../processes.ts';
 import type { Exit, TrueupOptions, TrueupProcess } from '../processes.ts';
 import { createDatabase } from '../servers/postgres.ts';

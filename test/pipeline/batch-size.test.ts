@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { followingBatchSize } from '../../src/pipeline/batch-size.ts';
+import { followingBatchSize } from '../../src/pipeline/read/batch-size.ts';
 import { ITEMS, openMemoryJob, withLane } from './memory-job.ts';
 
 const MOST = { rows: 10_000, bytes: 8_000_000 };

@@ -4,7 +4,7 @@ import type { Cell, Row } from '../../src/model/cell.ts';
 import { OP } from '../../src/model/change.ts';
 import type { MappedBatch } from '../../src/model/contracts.ts';
 import { cellRecords } from '../../src/model/records.ts';
-import { coalesce } from '../../src/pipeline/coalesce.ts';
+import { coalesce } from '../../src/pipeline/write/coalesce.ts';
 
 const shape = {
   fields: [

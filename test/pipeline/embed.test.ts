@@ -3,7 +3,7 @@ import type { Row } from '../../src/model/cell.ts';
 import type { Shape } from '../../src/model/shape.ts';
 import { embeddingSource } from '../../src/pipeline/embed/embedding-source.ts';
 import { checkpointStore } from '../../src/pipeline/job-context.ts';
-import { planJob } from '../../src/pipeline/plan.ts';
+import { planJob } from '../../src/pipeline/plan/plan.ts';
 import { openMemoryJob } from './memory-job.ts';
 import type { MemoryJob, MemoryJobOptions } from './memory-job.ts';
 

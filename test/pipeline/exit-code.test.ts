@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TrueupError } from '../../src/errors.ts';
-import { combineExitCodes, exitCodeOf, statusOf } from '../../src/pipeline/exit-code.ts';
+import { combineExitCodes, exitCodeOf, statusOf } from '../../src/pipeline/report/exit-code.ts';
 
 describe('exit codes', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { expect, describe, it } from 'vitest';
 import type { Checkpoint, CheckpointStore } from '../../src/model/checkpoint.ts';
-import { lateLane } from '../../src/pipeline/late-lane.ts';
+import { lateLane } from '../../src/pipeline/write/late-lane.ts';
 import { ITEMS, openMemoryJob } from './memory-job.ts';
 
 const signal = new AbortController().signal;

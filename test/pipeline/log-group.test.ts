@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { TrueupError } from '../../src/errors.ts';
 import type { Row } from '../../src/model/cell.ts';
 import type { StreamEntry } from '../../src/model/job.ts';
-import type { StreamReport } from '../../src/pipeline/report.ts';
-import type { JobReport } from '../../src/pipeline/report.ts';
+import type { StreamReport } from '../../src/pipeline/report/report.ts';
+import type { JobReport } from '../../src/pipeline/report/report.ts';
 import { ITEMS, openMemoryJob } from './memory-job.ts';
 import type { MemoryJob, MemoryJobOptions } from './memory-job.ts';
 

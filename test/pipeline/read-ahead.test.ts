@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/model/contracts.ts';
 import { cellRecords } from '../../src/model/records.ts';
-import { createByteBudget } from '../../src/pipeline/byte-budget.ts';
-import { heldBytes, readAhead } from '../../src/pipeline/read-ahead.ts';
+import { createByteBudget } from '../../src/pipeline/read/byte-budget.ts';
+import { heldBytes, readAhead } from '../../src/pipeline/read/read-ahead.ts';
 
 function batch(id: number, bytes = 1_000): Batch {
   const shape = { fields: [{ name: 'id', type: 'int32', nullable: false }], key: [0], open: false } as const;

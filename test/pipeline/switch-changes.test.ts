@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../src/model/cell.ts';
 import type { StreamEntry } from '../../src/model/job.ts';
-import type { JobReport, StreamReport } from '../../src/pipeline/report.ts';
+import type { JobReport, StreamReport } from '../../src/pipeline/report/report.ts';
 import { ITEMS, openMemoryJob } from './memory-job.ts';
 import type { MemoryJob, MemoryJobOptions } from './memory-job.ts';
 

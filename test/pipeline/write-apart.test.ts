@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TrueupError } from '../../src/errors.ts';
 import type { Lane, MappedBatch, RecordFault } from '../../src/model/contracts.ts';
 import { cellRecords } from '../../src/model/records.ts';
-import { writeApart } from '../../src/pipeline/write-apart.ts';
+import { writeApart } from '../../src/pipeline/write/write-apart.ts';
 
 const signal = new AbortController().signal;
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RunReport, RunStatus } from '../../src/pipeline/report.ts';
+import type { RunReport, RunStatus } from '../../src/pipeline/report/report.ts';
 import { createScheduler } from '../../src/scheduler/scheduler.ts';
 import type { Scheduler, SchedulerOptions } from '../../src/scheduler/scheduler.ts';
 import type { CronSchedule, Schedule } from '../../src/scheduler/turn.ts';

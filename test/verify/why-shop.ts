@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest';
 import { openApp } from '../../src/app.ts';
 import type { App, RunOptions } from '../../src/api.ts';
-import type { RunReport } from '../../src/pipeline/report.ts';
+import type { RunReport } from '../../src/pipeline/report/report.ts';
 import type { WhyReport } from '../../src/verify/why-report.ts';
 import { ORDERS_JOB, openScenario } from '../end-to-end/scenario.ts';
 import type { Scenario } from '../end-to-end/scenario.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { App } from '../../api.ts';
-import type { OnEvent } from '../../pipeline/events.ts';
-import type { JobReport } from '../../pipeline/report.ts';
+import type { OnEvent } from '../../pipeline/report/events.ts';
+import type { JobReport } from '../../pipeline/report/report.ts';
 import type { Dispatch } from '../dispatch.ts';
 import type { Outcome } from '../outcome.ts';
 import { jobLine } from '../render/run.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ConnectionStatus, JobStatus } from '../../api.ts';
 import { TrueupError } from '../../errors.ts';
-import { combineExitCodes, exitCodeOf } from '../../pipeline/exit-code.ts';
+import { combineExitCodes, exitCodeOf } from '../../pipeline/report/exit-code.ts';
 import type { Kept } from '../../pipeline/kept.ts';
 import type { View } from '../outcome.ts';
 import type { Dispatch } from '../dispatch.ts';

@@ -1,4 +1,4 @@
-import type { JobPlanReport, PlanReport, StreamPlanReport } from '../../pipeline/plan-report.ts';
+import type { JobPlanReport, PlanReport, StreamPlanReport } from '../../pipeline/plan/plan-report.ts';
 import type { View } from '../outcome.ts';
 import { countText, plural } from '../text/quantity.ts';
 import type { Style } from '../text/style.ts';

@@ -1,5 +1,5 @@
-import type { PlanProblem } from '../../pipeline/plan-report.ts';
-import type { ReportedError } from '../../pipeline/report.ts';
+import type { PlanProblem } from '../../pipeline/plan/plan-report.ts';
+import type { ReportedError } from '../../pipeline/report/report.ts';
 import type { Style } from '../text/style.ts';
 import { printable } from '../text/width.ts';
 

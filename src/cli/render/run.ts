@@ -1,4 +1,4 @@
-import type { JobReport, RunReport, RunStatus, StreamReport } from '../../pipeline/report.ts';
+import type { JobReport, RunReport, RunStatus, StreamReport } from '../../pipeline/report/report.ts';
 import type { View } from '../outcome.ts';
 import { bytesText, countText, durationText, plural } from '../text/quantity.ts';
 import type { Style } from '../text/style.ts';

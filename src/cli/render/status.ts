@@ -1,5 +1,5 @@
 import type { ConnectionStatus, JobStatus } from '../../api.ts';
-import type { FeedStatus } from '../../pipeline/job-status.ts';
+import type { FeedStatus } from '../../pipeline/report/job-status.ts';
 import type { Kept } from '../../pipeline/kept.ts';
 import type { View } from '../outcome.ts';
 import { bytesText, countText, durationText } from '../text/quantity.ts';

@@ -5,10 +5,10 @@ import type { ChangeSpec, Source, SourceStreamPlan, StreamInfo, StreamRef } from
 import type { Guarantee } from '../../model/guarantee.ts';
 import type { StreamEntry } from '../../model/job.ts';
 import type { Shape } from '../../model/shape.ts';
-import { chooseChanges, problemAt } from '../choose-changes.ts';
-import { weakestGuarantee } from '../guarantee.ts';
+import { chooseChanges, problemAt } from '../plan/choose-changes.ts';
+import { weakestGuarantee } from '../plan/guarantee.ts';
 import type { JobContext } from '../job-context.ts';
-import type { PlanProblem } from '../plan-report.ts';
+import type { PlanProblem } from '../plan/plan-report.ts';
 import { chainName, embedChains, embeddingShape, isEmbedding } from './embed-ref.ts';
 import type { Embed, EmbeddingRef } from './embed-ref.ts';
 
