@@ -4,6 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openSqliteState } from '../../src/state/sqlite-state.ts';
 import { describeWithPostgres } from '../servers/postgres.ts';
 import type { TestDatabase } from '../servers/postgres.ts';
+import { randomKills } from './random-kills.ts';
 import { expectEqualTables, openScenario, ranOf, seedOrders, tableContent } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -205,17 +206,15 @@ describeWithPostgres('deletes by compare', { timeout: 120_000 }, () => {
     const scenario = await loaded(2_000, job(ORDERS('{ maxShare: 80% }')));
     const load = churn(scenario.source, 6, 10_000);
     let runs = 0;
-    let fell = 0;
+    const kills = randomKills();
     for (const until = Date.now() + 10_000; Date.now() < until; runs += 1) {
       const running = scenario.start(['run', '--json', '--log-level', 'error']);
-      if (runs % 2 === 1) void sleep(500 + Math.random() * 900).then(() => running.kill('SIGKILL'));
-      const exit = await running.waitForExit(60_000);
+      const exit = await (runs % 2 === 1 ? kills.kill(running) : running.waitForExit(60_000));
       if (exit.signal === null) expect(ranOf(exit).code).toBe(0);
-      else fell += 1;
     }
     const changes = await load;
     expect(changes).toBeGreaterThan(100);
-    expect(runs - fell).toBeGreaterThan(1);
+    expect(runs - kills.fell).toBeGreaterThan(1);
     expect((await scenario.run()).code).toBe(0);
     await expectEqualTables(scenario, 'public.orders');
   });

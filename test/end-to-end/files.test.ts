@@ -1,10 +1,10 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { createMongoDatabase, describeWithMongo } from '../servers/mongo.ts';
 import { describeWithPostgres } from '../servers/postgres.ts';
+import { randomKills } from './random-kills.ts';
 import { expectEqualTables, openScenario, ranOf, seedOrders, tableContent } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -38,15 +38,13 @@ describeWithPostgres('files', () => {
       'trueup.yaml',
       `defaults: { batch: { rows: 400 } }\nconnections:\n  copy: { connector: postgres, url: "\${COPY_URL}" }\n${FILES}jobs:${LOAD}`,
     );
-    let fell = 0;
+    const kills = randomKills();
     for (let kill = 0; kill < 10; kill += 1) {
       await appendFile(file, lines(20_001 + kill * 100, 20_100 + kill * 100));
       const run = scenario.start(['run', '--json', '--log-level', 'error']);
-      await sleep(400 + Math.random() * 1500);
-      run.kill('SIGKILL');
-      if ((await run.waitForExit()).signal === 'SIGKILL') fell += 1;
+      await kills.kill(run);
     }
-    expect(fell).toBeGreaterThan(2);
+    expect(kills.fell).toBeGreaterThan(2);
     await writeFile(join(scenario.dir, 'orders-2.csv'), `total,id,customer,note,placed\n5.25,30000,x,y,2026-02-02\n`);
     const last = await scenario.run();
     expect(last.code).toBe(0);
@@ -175,14 +173,12 @@ jobs:
     streams: [{ from: public.orders, to: orders, changes: { by: cursor, field: updated_at }, backfill: { partitions: 3 } }]
 `,
     );
-    let fell = 0;
+    const kills = randomKills();
     for (let kill = 0; kill < 20; kill += 1) {
       const run = scenario.start(['run', '--json', '--log-level', 'error']);
-      await sleep(500 + Math.random() * 1500);
-      run.kill('SIGKILL');
-      if ((await run.waitForExit()).signal === 'SIGKILL') fell += 1;
+      await kills.kill(run);
     }
-    expect(fell).toBeGreaterThan(3);
+    expect(kills.fell).toBeGreaterThan(3);
     const last = await scenario.run();
     expect({ code: last.code, stderr: last.stderr }).toEqual({ code: 0, stderr: '' });
     expect(last.report.jobs[0]?.guarantee).toMatchObject({

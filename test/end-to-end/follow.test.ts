@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { describeWithPostgres } from '../servers/postgres.ts';
 import { LOAD_TABLES, startLoad } from '../soak/late-commit-load.ts';
+import { randomKills } from './random-kills.ts';
 import { ORDERS_JOB, expectEqualTables, openScenario, ranOf, seedOrders } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -52,10 +53,10 @@ describeWithPostgres('under a load of long transactions, savepoints, rollbacks a
   it('one run after the other misses nothing, some of them killed', { timeout: 120_000 }, async () => {
     const scenario = await loadScenario();
     const load = await startLoad(scenario.source, { writers: 4, longestMs: 3000 });
+    const kills = randomKills();
     for (let index = 0, until = Date.now() + LOAD_MS; Date.now() < until; index += 1) {
       const running = scenario.start(['run', '--json', '--log-level', 'error']);
-      if (index % 3 === 1) void sleep(700 + Math.random() * 1500).then(() => running.kill('SIGKILL'));
-      const exit = await running.waitForExit(60_000);
+      const exit = await (index % 3 === 1 ? kills.kill(running) : running.waitForExit(60_000));
       if (exit.signal === null) expect(ranOf(exit).code).toBe(0);
     }
     await load.stop();

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { describeWithPostgres } from '../servers/postgres.ts';
+import { randomKills } from './random-kills.ts';
 import { expectEqualTables, openScenario, ranOf, seedOrders } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -18,14 +18,8 @@ const JOB = `
 `;
 const SMALL_BATCHES = 'defaults: { batch: { rows: 400 } }\n';
 
-/** Starts the command and kills it with SIGKILL somewhere between its first write and its end. Returns whether it fell. */
-async function killed(scenario: Scenario, args: readonly string[], random: () => number): Promise<boolean> {
-  const process = scenario.start([...args, '--json', '--log-level', 'error']);
-  await sleep(450 + random() * 1_400);
-  process.kill('SIGKILL');
-  const exit = await process.waitForExit();
-  return exit.signal === 'SIGKILL';
-}
+/** Starts a command, whose end is a kill unless it is quicker. */
+const start = (scenario: Scenario, ...args: readonly string[]) => scenario.start([...args, '--json', '--log-level', 'error']);
 
 /** mulberry32: the seed is in the test's name and in its failure. */
 function seeded(seed: number): () => number {
@@ -52,18 +46,17 @@ const seed = Number(process.env['TRUEUP_TEST_SEED'] ?? Date.now() % 100_000);
 describeWithPostgres(`kill -9 at random instants (seed ${seed})`, () => {
   it('of a first load: nothing is lost, nothing is written twice, parts resume where they stopped', { timeout: 120_000 }, async () => {
     const scenario = await openScenario();
-    const random = seeded(seed);
+    const kills = randomKills(seeded(seed));
     await seedOrders(scenario.source, ROWS);
     await scenario.jobs(JOB, SMALL_BATCHES);
     expect((await scenario.trueup('plan', '--apply')).code).toBe(0);
     const writes = await countWrites(scenario);
-    let fell = 0;
-    for (let kill = 0; kill < 7; kill += 1) if (await killed(scenario, ['run'], random)) fell += 1;
+    for (let kill = 0; kill < 7; kill += 1) await kills.kill(start(scenario, 'run'));
     const before = await writes();
     const last = await scenario.run();
     expect(last.code).toBe(0);
     await expectEqualTables(scenario, 'public.orders');
-    expect(fell).toBeGreaterThan(0);
+    expect(kills.fell).toBeGreaterThan(0);
     // Committed rows were committed with their checkpoint, so none is ever written again.
     expect(await writes()).toBe(ROWS);
     if (before > 0 && before < ROWS) expect(last.stream('public.orders').upserted).toBe(ROWS - before);
@@ -71,13 +64,13 @@ describeWithPostgres(`kill -9 at random instants (seed ${seed})`, () => {
 
   it('of incremental runs while the source goes on changing', { timeout: 120_000 }, async () => {
     const scenario = await openScenario();
-    const random = seeded(seed + 1);
+    const kills = randomKills(seeded(seed + 1));
     await seedOrders(scenario.source, ROWS);
     await scenario.jobs(JOB, SMALL_BATCHES);
     expect((await scenario.run()).code).toBe(0);
     for (let kill = 0; kill < 6; kill += 1) {
       await scenario.source.query(`update public.orders set total = total + 1, updated_at = clock_timestamp() where id % 4 = ${kill % 4}`);
-      await killed(scenario, ['run'], random);
+      await kills.kill(start(scenario, 'run'));
     }
     const last = await scenario.run();
     expect(last.code).toBe(0);
@@ -86,7 +79,7 @@ describeWithPostgres(`kill -9 at random instants (seed ${seed})`, () => {
 
   it('of a backfill of a live stream', { timeout: 120_000 }, async () => {
     const scenario = await openScenario();
-    const random = seeded(seed + 2);
+    const kills = randomKills(seeded(seed + 2));
     await seedOrders(scenario.source, ROWS);
     await scenario.jobs(JOB, SMALL_BATCHES);
     expect((await scenario.run()).code).toBe(0);
@@ -94,7 +87,7 @@ describeWithPostgres(`kill -9 at random instants (seed ${seed})`, () => {
     await scenario.target.query(`update public.orders set note = 'damaged' where id % 7 = 0; delete from public.orders where id % 11 = 0`);
     for (let kill = 0; kill < 7; kill += 1) {
       await scenario.source.query(`update public.orders set total = total + 1, updated_at = clock_timestamp() where id % 50 = ${kill}`);
-      await killed(scenario, ['backfill', 'orders'], random);
+      await kills.kill(start(scenario, 'backfill', 'orders'));
     }
     const last = ranOf(await scenario.trueup('backfill', 'orders', '--json'));
     expect(last.code).toBe(0);

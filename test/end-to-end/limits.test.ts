@@ -77,7 +77,7 @@ describeWithPostgres('a circuit breaker', () => {
       expect(toSource.accepted).toBe(asked);
 
       await config('{ failures: 3, openFor: 1s }');
-      expect((await breaker()).state).toBe('half-open');
+      await expect.poll(async () => (await breaker()).state, { timeout: 30_000, interval: 100 }).toBe('half-open');
       toSource.pass();
       expect((await scenario.run()).code).toBe(0);
       expect(await breaker()).toMatchObject({ state: 'closed', failures: 0 });

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { describeWithPostgres } from '../servers/postgres.ts';
 import { LOG_LOAD_TABLES, startLogLoad } from './log-load.ts';
+import { randomKills } from './random-kills.ts';
 import { expectEqualTables, openScenario, ranOf } from './scenario.ts';
 
 const KILLS = 20;
@@ -18,14 +18,11 @@ describeWithPostgres('the log under writers and kills', () => {
         'defaults: { batch: { rows: 500 } }\n',
       );
       const load = await startLogLoad(scenario.source, 8, 3000);
-      let kills = 0;
-      while (kills < KILLS) {
-        const running = scenario.start(['run', ...(kills % 2 === 0 ? ['--follow'] : []), '--json', '--log-level', 'error']);
-        const killed = sleep(900 + Math.random() * 1600).then(() => running.kill('SIGKILL'));
-        const exit = await running.waitForExit(60_000);
+      const kills = randomKills();
+      while (kills.fell < KILLS) {
+        const running = scenario.start(['run', ...(kills.fell % 2 === 0 ? ['--follow'] : []), '--json', '--log-level', 'error']);
+        const exit = await kills.kill(running);
         if (exit.signal === null) expect(ranOf(exit).code).toBe(0);
-        else kills += 1;
-        await killed;
       }
       await load.stop();
       const { counts } = load;

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createMongoDatabase, describeWithMongo } from '../servers/mongo.ts';
 import type { TestMongo } from '../servers/mongo.ts';
 import { describeWithPostgres } from '../servers/postgres.ts';
+import { randomKills } from './random-kills.ts';
 import { openScenario, ranOf, seedOrders, tableContent } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -63,16 +63,14 @@ describeWithPostgres('Postgres to MongoDB and back', () => {
       const mongo = await createMongoDatabase('e2e');
       await seedOrders(scenario.source, ROWS);
       await config(scenario, mongo, TO_MONGO, SMALL_BATCHES);
-      let fell = 0;
+      const kills = randomKills();
       for (let kill = 0; kill < 20; kill += 1) {
         if (kill > 8)
           await scenario.source.query(`update public.orders set total = total + 1, updated_at = clock_timestamp() where id % 40 = ${kill}`);
         const run = scenario.start(['run', '--json', '--log-level', 'error']);
-        await sleep(700 + Math.random() * 1500);
-        run.kill('SIGKILL');
-        if ((await run.waitForExit()).signal === 'SIGKILL') fell += 1;
+        await kills.kill(run);
       }
-      expect(fell).toBeGreaterThan(3);
+      expect(kills.fell).toBeGreaterThan(3);
       const last = await scenario.run();
       expect(last.stderr).toBe('');
       expect(last.code).toBe(0);
@@ -108,11 +106,10 @@ describeWithPostgres('Postgres to MongoDB and back', () => {
       const mongo = await createMongoDatabase('e2e');
       await seedOrders(scenario.source, 6000);
       await config(scenario, mongo, TO_MONGO.replace('target: archive', 'target: archive\n    checkpoints: atomic'), SMALL_BATCHES);
+      const kills = randomKills();
       for (let kill = 0; kill < 5; kill += 1) {
         const run = scenario.start(['run', '--json', '--log-level', 'error']);
-        await sleep(1500 + Math.random() * 1500);
-        run.kill('SIGKILL');
-        await run.waitForExit();
+        await kills.kill(run);
         // What is there is as far as the checkpoints say, to the document.
         const positions = await mongo.db.collection('trueup.checkpoints').find().toArray();
         if (positions.length === 0) expect(await mongo.db.collection('orders').countDocuments()).toBe(0);

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { describeWithPostgres } from '../servers/postgres.ts';
+import { randomKills } from './random-kills.ts';
 import { expectEqualTables, openScenario, ranOf, tableContent } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -152,18 +152,16 @@ describeWithPostgres('changes by snapshot', { timeout: 120_000 }, () => {
 `,
       'defaults: { batch: { rows: 500 } }\n',
     );
-    let fell = 0;
+    const kills = randomKills();
     for (let turn = 0; turn < 5; turn += 1) {
       const running = scenario.start(['run', '--json', '--log-level', 'error']);
-      const killed = sleep(700 + Math.random() * 2_000).then(() => running.kill('SIGKILL'));
+      const ending = kills.kill(running);
       await scenario.source.query(`update public.t set v = v + 1 where id % 7 = ${turn}; delete from public.t where id % 100 = ${turn};
         insert into public.t select n, 1 from generate_series(${30_000 + turn * 100}, ${30_050 + turn * 100}) n`);
-      const exit = await running.waitForExit(60_000);
-      if (exit.signal === 'SIGKILL') fell += 1;
-      else expect(ranOf(exit).code).toBe(0);
-      await killed;
+      const exit = await ending;
+      if (exit.signal !== 'SIGKILL') expect(ranOf(exit).code).toBe(0);
     }
-    expect(fell).toBeGreaterThan(0);
+    expect(kills.fell).toBeGreaterThan(0);
     expect((await scenario.run()).code).toBe(0);
     await expectEqualTables(scenario, 'public.t');
     expect((await scenario.run()).stream('public.t')).toMatchObject({ read: 0 });
