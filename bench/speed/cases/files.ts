@@ -48,7 +48,7 @@ async function trueupFile(bench: Bench, file: string): Promise<Contender> {
   const folder = await jobFolder(bench, {
     name: `from-${file.replace('.', '-')}`,
     connections: `  files: { connector: file, path: "${bench.scratch}" }\n`,
-    job: `  files:\n    source: files\n    target: target\n    streams: [{ from: "${file.replace('.', '\\\\.')}", to: public.orders, key: [id] }]`,
+    job: `  files:\n    source: files\n    target: target\n    streams: [{ from: "${file}", to: public.orders, key: [id] }]`,
   });
   return {
     name: 'trueup',

@@ -61,6 +61,20 @@ export const firstLoad: CaseMaker = (bench) =>
       ...pipes(bench),
       await loading(bench, { name: 'trueup', job: job() }),
       await loading(bench, { name: 'trueup, one feed', job: job(', backfill: { partitions: 1 }') }),
+    ],
+  };
+
+/** Apart from the other cases, since what some of these tools leave to the servers to do slows whoever comes next. */
+export const loadOfOthers: CaseMaker = (bench) =>
+  without(bench, 'first-load-others') ?? {
+    name: 'first-load-others',
+    title: 'PostgreSQL → PostgreSQL, first load, other tools',
+    rows: bench.rows,
+    reference: 'psql pipe, text',
+    prepare: () => seedOrders(bench),
+    contenders: async () => [
+      ...pipes(bench).slice(0, 1),
+      await loading(bench, { name: 'trueup', job: job() }),
       ...(await peersLoading(bench)),
     ],
   };

@@ -10,6 +10,7 @@ import {
   expressionLoad,
   firstLoad,
   killed,
+  loadOfOthers,
   mappedLoad,
   nothingChanged,
   sameAgain,
@@ -20,6 +21,7 @@ import { json, large, verify, wide } from './shapes.ts';
 /** In the order in which they run and stand in the table. */
 export const CASES: readonly CaseMaker[] = [
   firstLoad,
+  loadOfOthers,
   mappedLoad,
   expressionLoad,
   changedTenth,
