@@ -39,7 +39,8 @@ function machineText(results: readonly CaseResult[]): string {
 
 function overview(results: readonly CaseResult[]): string {
   const rows = results.map((result) => {
-    const own = summaries(result).find(({ ratio }, index) => ratio !== null && isTrueup(result, index));
+    const all = summaries(result);
+    const own = all.find(({ name }) => name === 'trueup') ?? all.find(({ ratio }, index) => ratio !== null && isTrueup(result, index));
     if (own === undefined) return null;
     const target = result.target === undefined ? '–' : `≤ ${result.target.toFixed(2)} ×`;
     const rss = own.rssBytes === null ? '–' : `${Math.round(own.rssBytes / 1024 / 1024)} MiB`;
