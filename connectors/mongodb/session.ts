@@ -99,6 +99,8 @@ async function openClient(where: MongoAddress, options: MongoOptions, context: C
       connectTimeoutMS: options.connectTimeout,
       serverSelectionTimeoutMS: options.connectTimeout,
       heartbeatFrequencyMS: HEARTBEAT_MS,
+      // A monitor that streams ends the process (an uncaught TypeError) after an error in which the server counted its changes as an int64, which is a bigint here.
+      serverMonitoringMode: 'poll',
       maxPoolSize: 20,
       readPreference: options.readPreference,
       readConcern: { level: options.readConcern },
@@ -109,11 +111,20 @@ async function openClient(where: MongoAddress, options: MongoOptions, context: C
       bsonRegExp: true,
       ignoreUndefined: false,
     });
+    made.on('serverDescriptionChanged', forgetUnreadableVersion);
     return await made.connect();
   } catch (error) {
     await made?.close().catch(() => undefined);
     throw mongoFault(error, { address: where.address, connecting: true });
   }
+}
+
+/**
+ * What an answer that is left as bytes says of a failing server's state is bytes as well. The driver keeps it to compare with later answers, which then ends in a
+ * TypeError; with nothing kept, the next answer counts.
+ */
+function forgetUnreadableVersion({ newDescription }: { readonly newDescription: { topologyVersion: unknown } }): void {
+  if (newDescription.topologyVersion instanceof Uint8Array) newDescription.topologyVersion = null;
 }
 
 function factsOf(hello: Readonly<Record<string, unknown>>): ServerFacts {

@@ -1,7 +1,3 @@
-import { TrueupError } from '../../../src/sdk.ts';
-import { BSON, terminator } from '../bson/read.ts';
-import type { RawValue } from '../bson/read.ts';
-
 /** Documents of one answer of the server, in its own bytes. An object for each of them would cost more than what is made of it. */
 export interface DocumentGroup {
   readonly bytes: Buffer;
@@ -16,25 +12,22 @@ export interface DocumentSpan {
   readonly to: number;
 }
 
-/** The documents of an array. @throws {TrueupError} `E_BUG` when it holds anything else */
-export function groupOf({ bytes, from, to }: RawValue): DocumentGroup {
-  const starts: number[] = [];
-  const end = to - 1;
-  for (let at = from + 4; at < end;) {
-    const start = terminator(bytes, at + 1, end) + 1;
-    const stop = start + 5 > end ? -1 : start + bytes.readInt32LE(start);
-    if (bytes[at] !== BSON.document || stop < start + 5 || stop > end)
-      throw new TrueupError('E_BUG', 'MongoDB answered with something that is not a list of documents.');
-    starts.push(start);
-    at = stop;
+/** Documents as one group: in the memory that they lie in, where that is one piece, else in a copy. */
+export function groupOf(documents: readonly Uint8Array[]): DocumentGroup {
+  const [first, last] = [documents[0], documents.at(-1)];
+  if (first === undefined || last === undefined) return { bytes: Buffer.alloc(0), starts: [] };
+  let end = first.byteOffset;
+  const inOrder = documents.every(({ buffer, byteOffset, byteLength }) => {
+    const follows = buffer === first.buffer && byteOffset >= end;
+    end = byteOffset + byteLength;
+    return follows;
+  });
+  if (inOrder) {
+    const bytes = Buffer.from(first.buffer, first.byteOffset, end - first.byteOffset);
+    return { bytes, starts: documents.map(({ byteOffset }) => byteOffset - first.byteOffset) };
   }
-  return { bytes, starts };
-}
-
-export function groupOfDocuments(documents: readonly Uint8Array[]): DocumentGroup {
   let at = 0;
-  const starts = documents.map(({ byteLength }) => (at += byteLength) - byteLength);
-  return { bytes: Buffer.concat(documents), starts };
+  return { bytes: Buffer.concat(documents), starts: documents.map(({ byteLength }) => (at += byteLength) - byteLength) };
 }
 
 /** Bytes of a document. */

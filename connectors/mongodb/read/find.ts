@@ -1,7 +1,5 @@
 import type { ClientSession, Document } from 'mongodb';
-import { BSON, rawDocument, rawElements } from '../bson/read.ts';
-import type { RawValue } from '../bson/read.ts';
-import { groupOf, groupOfDocuments } from './documents.ts';
+import { groupOf } from './documents.ts';
 import type { DocumentGroup } from './documents.ts';
 import type { Session } from '../session.ts';
 
@@ -33,21 +31,21 @@ export async function findByCommands({ session, collection, options, own, signal
   // All commands of one cursor belong to one session.
   const used = own ?? (await session.run(signal, (_db, client) => Promise.resolve(client.startSession({ causalConsistency: false }))));
   let cursor: bigint | null = null;
-  const ask = (command: Document): Promise<RawValue> =>
-    session.run(signal, async (db) => {
-      const answer = await db.command(command, { session: used, raw: true, signal, readPreference: 'primary' } as object);
-      return rawDocument(answer['cursor'] as Uint8Array);
-    });
+  // Not `raw` as a whole: the driver would take what is raw in the server's errors for what it keeps in mind of the server.
+  const ask = async (command: Document): Promise<Answer> => {
+    const how = { session: used, fieldsAsRaw: DOCUMENTS, signal, readPreference: 'primary' } as object;
+    return (await session.run(signal, (db) => db.command(command, how)))['cursor'] as Answer;
+  };
 
   return {
     next: async () => {
       while (cursor !== 0n) {
-        const { id, batch } = readAnswer(
-          await ask(cursor === null ? { find: collection, ...options } : { getMore: cursor, collection, batchSize: options.batchSize }),
+        const { id, firstBatch, nextBatch } = await ask(
+          cursor === null ? { find: collection, ...options } : { getMore: cursor, collection, batchSize: options.batchSize },
         );
-        cursor = id;
-        const group = groupOf(batch);
-        if (group.starts.length > 0) return group;
+        cursor = BigInt(id);
+        const documents = firstBatch ?? nextBatch ?? [];
+        if (documents.length > 0) return groupOf(documents);
       }
       return null;
     },
@@ -64,13 +62,13 @@ export async function findByCommands({ session, collection, options, own, signal
   };
 }
 
-function readAnswer(raw: RawValue): { readonly id: bigint; readonly batch: RawValue } {
-  const members = new Map(rawElements(raw).map(({ name, value }) => [name, value]));
-  const id = members.get('id') as RawValue;
-  return {
-    id: id.type === BSON.int64 ? id.bytes.readBigInt64LE(id.from) : BigInt(id.bytes.readInt32LE(id.from)),
-    batch: (members.get('firstBatch') ?? members.get('nextBatch')) as RawValue,
-  };
+/** Fields of an answer whose members stay bytes. */
+const DOCUMENTS = { firstBatch: true, nextBatch: true };
+
+interface Answer {
+  readonly id: bigint | number;
+  readonly firstBatch?: readonly Uint8Array[];
+  readonly nextBatch?: readonly Uint8Array[];
 }
 
 /** By the driver's cursor, which stays with the member that it was opened on. */
@@ -84,7 +82,7 @@ export async function findByCursor({ session, collection, options, own, signal }
   return {
     next: async () => {
       if (!(await session.run(signal, () => cursor.hasNext()))) return null;
-      return groupOfDocuments(cursor.readBufferedDocuments() as unknown as Uint8Array[]);
+      return groupOf(cursor.readBufferedDocuments() as unknown as Uint8Array[]);
     },
     close: () => cursor.close().catch(() => undefined),
   };
