@@ -1,18 +1,10 @@
 import { promisify } from 'node:util';
 import { gzip, zstdCompress } from 'node:zlib';
-import { OP, TrueupError, isTrueupError } from '../../src/sdk.ts';
-import type {
-  Commit,
-  CommitResult,
-  Lane,
-  MappedBatch,
-  Owner,
-  RecordFault,
-  SqliteControl,
-  TargetStream,
-  WriteCounts,
-} from '../../src/sdk.ts';
+import { TrueupError } from '../../src/sdk.ts';
+import type { Commit, CommitResult, Lane, MappedBatch, Owner, RecordFault, SqliteControl, TargetStream } from '../../src/sdk.ts';
 import { appendToFile } from './append.ts';
+import { addTally, batchLines } from './batch-lines.ts';
+import type { Tally } from './batch-lines.ts';
 import type { Format } from './format.ts';
 import { Spool } from './spool.ts';
 import type { TargetFile } from './target-files.ts';
@@ -34,8 +26,6 @@ export interface LaneOptions {
   readonly checkpoints: boolean;
   readonly options: FileOptions;
 }
-
-type Tally = Record<keyof WriteCounts, number>;
 
 /** Lines are collected, and written at the commit, under the lock of the control file. */
 export function openFileLane({ control, folder, owner, streams, checkpoints, options }: LaneOptions): Lane {
@@ -69,29 +59,10 @@ export function openFileLane({ control, folder, owner, streams, checkpoints, opt
       checkFields(batch, { ...into, name: into.file.name });
       const notes: [string, string][] = [];
       const writer = openWriter({ ...into, shape: batch.shape, options, onConversion: (field, kind) => void notes.push([field, kind]) });
-      const tally: Tally = { upserted: 0, unchanged: 0, deleted: 0, absent: 0, superseded: 0 };
-      const faults: RecordFault[] = [];
-      const lines: string[] = [];
-      for (const [index, row] of batch.records.rows().entries()) {
-        const op = batch.ops?.[index] ?? OP.upsert;
-        try {
-          if (op === OP.delete && into.stream.onDelete === 'ignore') {
-            tally.unchanged++;
-            continue;
-          }
-          refuseOp(op, options);
-          lines.push(writer.line(batch.records, row, op));
-          tally[op === OP.delete ? 'deleted' : 'upserted']++;
-        } catch (error) {
-          if (!isTrueupError(error) || error.fault !== 'record') throw error;
-          faults.push({ index, code: error.code, message: error.message });
-        }
-      }
+      const { lines, tally, faults } = batchLines(batch, { stream: into.stream, writer, options });
       await spoolOf(into.file).add(lines.join(''));
       for (const [field, kind] of notes) note(batch.stream, field, kind);
-      const total = tallies.get(batch.stream) ?? { upserted: 0, unchanged: 0, deleted: 0, absent: 0, superseded: 0 };
-      for (const name of Object.keys(total) as (keyof Tally)[]) total[name] += tally[name];
-      tallies.set(batch.stream, total);
+      addTally(tallies, batch.stream, tally);
       return faults;
     },
     async commit(what: Commit, signal): Promise<CommitResult> {
@@ -110,16 +81,6 @@ export function openFileLane({ control, folder, owner, streams, checkpoints, opt
     discard: forget,
     close: forget,
   };
-}
-
-/** A file without a field for it has no place for a delete, and must not pretend to. */
-export function refuseOp(op: number, { op: field }: FileOptions): void {
-  if (op === OP.upsert || (op === OP.delete && field !== undefined)) return;
-  if (op !== OP.delete) throw new TrueupError('E_BUG', `No file takes operation ${op}.`);
-  throw new TrueupError(
-    'E_RECORD_LOSS',
-    'The record was deleted, and the file has no field that could say so: set `op` on the connection, or `onDelete: ignore` on the stream.',
-  );
 }
 
 export function checkFields(

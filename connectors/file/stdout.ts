@@ -1,17 +1,15 @@
 import { once } from 'node:events';
 import { stdout } from 'node:process';
 import type { Writable } from 'node:stream';
-import { OP, isTrueupError, typeText } from '../../src/sdk.ts';
-import type { Commit, CommitResult, Lane, MappedBatch, RecordFault, Target, TargetStream, WriteCounts } from '../../src/sdk.ts';
+import { typeText } from '../../src/sdk.ts';
+import type { Commit, CommitResult, Lane, MappedBatch, RecordFault, Target, TargetStream } from '../../src/sdk.ts';
 import { withFaults } from './faults.ts';
-import { checkFields, packed, refuseOp } from './lane.ts';
+import { addTally, batchLines } from './batch-lines.ts';
+import type { Tally } from './batch-lines.ts';
+import { checkFields, packed } from './lane.ts';
 import type { FileOptions } from './options.ts';
 import { newColumns, streamProblems } from './target-plan.ts';
 import { csvLine, openWriter } from './write-record.ts';
-
-type Tally = Record<keyof WriteCounts, number>;
-
-const NOTHING: Tally = { upserted: 0, unchanged: 0, deleted: 0, absent: 0, superseded: 0 };
 
 /** Standard output. It takes nothing back and remembers nothing: checkpoints are kept in the state, after the lines were written. */
 export function openStdoutTarget(options: FileOptions, output: Writable = stdout): Target {
@@ -49,23 +47,9 @@ export function openStdoutTarget(options: FileOptions, output: Writable = stdout
         const columns = format.text === 'csv' ? newColumns(stream, options) : null;
         checkFields(batch, { stream, name: '-', columns });
         const writer = openWriter({ stream, shape: batch.shape, columns, options, onConversion: () => undefined });
-        const tally = { ...(tallies.get(batch.stream) ?? NOTHING) };
-        const faults: RecordFault[] = [];
-        for (const [index, row] of batch.records.rows().entries()) {
-          const op = batch.ops?.[index] ?? OP.upsert;
-          try {
-            if (op === OP.delete && stream.onDelete === 'ignore') tally.unchanged++;
-            else {
-              refuseOp(op, options);
-              lines.push(writer.line(batch.records, row, op));
-              tally[op === OP.delete ? 'deleted' : 'upserted']++;
-            }
-          } catch (error) {
-            if (!isTrueupError(error) || error.fault !== 'record') throw error;
-            faults.push({ index, code: error.code, message: error.message });
-          }
-        }
-        tallies.set(batch.stream, tally);
+        const { lines: made, tally, faults } = batchLines(batch, { stream, writer, options });
+        lines = lines.concat(made);
+        addTally(tallies, batch.stream, tally);
         return faults;
       },
       async commit(_what: Commit, signal): Promise<CommitResult> {

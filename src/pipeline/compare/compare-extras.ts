@@ -10,7 +10,8 @@ import { storedKeyTypes } from './compare-sides.ts';
 import type { StreamSides } from './compare-sides.ts';
 import type { FeedRun, StreamRun } from '../feed-run.ts';
 import { letterKey } from '../letters/letter-book.ts';
-import { carriersKey, deletesOf } from '../write/write-batch.ts';
+import { deletesOf } from '../write/deletes-of.ts';
+import { carriersKey } from '../write/write-batch.ts';
 
 /** A record that only the target has. */
 export interface Extra {
@@ -66,7 +67,7 @@ function verified(
   const extras = found.map((one) => ({ ...one, source: back(one.target) }));
   const known = extras.filter((one) => one.source !== null);
   const batch = deletesOf(
-    stream,
+    { stream: stream.planned.name, shape: stream.planned.sourcePlan.shape },
     known.map((one) => one.source as readonly Cell[]),
   );
   const { batch: mapped, origin } = expected.mapper(batch.shape).map(batch);

@@ -1,16 +1,15 @@
 import { isTrueupError } from '../../errors.ts';
 import { isForeign } from '../../model/carrier.ts';
 import type { Cell, Row } from '../../model/cell.ts';
-import { OP } from '../../model/change.ts';
-import type { MappedBatch, TargetStream } from '../../model/contracts.ts';
+import type { TargetStream } from '../../model/contracts.ts';
 import { planConversion } from '../../model/conversion.ts';
 import { keyToText } from '../../model/key-text.ts';
 import type { LogicalType } from '../../model/logical-type.ts';
-import { cellRecords } from '../../model/records.ts';
 import type { ChildTable } from '../plan/child-tables.ts';
 import { commitFeed } from '../write/commit.ts';
 import type { FeedRun, StreamRun } from '../feed-run.ts';
 import { writeApart } from '../write/write-apart.ts';
+import { deletesOf } from '../write/deletes-of.ts';
 import { setAside } from '../write/set-aside.ts';
 
 /** Keys that are deleted together. */
@@ -69,22 +68,4 @@ function mappedKey({ shape }: TargetStream, types: readonly LogicalType[], key: 
     if (isTrueupError(error) && (error.fault === 'record' || error.code === 'E_MAPPING_TYPE')) return [];
     throw error;
   }
-}
-
-function deletesOf({ stream, shape }: TargetStream, keys: readonly (readonly Cell[])[]): MappedBatch {
-  const rows = keys.map((key) => {
-    const row: Cell[] = shape.fields.map(() => undefined);
-    shape.key.forEach((field, index) => (row[field] = key[index]));
-    return row;
-  });
-  const ops = new Uint8Array(rows.length).fill(OP.delete);
-  return {
-    stream,
-    shape,
-    records: cellRecords({ rows, bytes: 0 }),
-    ops,
-    distinctKeys: true,
-    cursor: null,
-    position: { text: '' },
-  };
 }

@@ -3,9 +3,10 @@ import type { Mapped } from '../../mapping/mapped.ts';
 import type { Cell, Row } from '../../model/cell.ts';
 import { OP } from '../../model/change.ts';
 import type { Batch, RecordFault, Reject } from '../../model/contracts.ts';
-import { cellRecords, decodedCell } from '../../model/records.ts';
+import { decodedCell } from '../../model/records.ts';
 import { sameShape } from '../../model/shape.ts';
 import { coalesce } from './coalesce.ts';
+import { deletesOf } from './deletes-of.ts';
 import { isAssembled } from '../embed/assembly.ts';
 import { countChildren } from '../embed/count-children.ts';
 import { ShapeChanged } from '../feed-run.ts';
@@ -72,7 +73,7 @@ export async function hydrate(run: FeedRun, stream: StreamRun, keys: readonly (r
   const otherwiseSpelt = await writeCurrent(run, stream, wanted, [...wanted.values()]);
   if (wanted.size === 0) return;
   const gone = [...wanted.values()];
-  await writeRecords(run, stream, deletesOf(stream, gone));
+  await writeRecords(run, stream, deletesOf({ stream: stream.planned.name, shape: stream.planned.sourcePlan.shape }, gone));
   if (otherwiseSpelt > 0) await writeCurrent(run, stream, wanted, gone);
 }
 
@@ -153,26 +154,6 @@ function withOpsTaken({ context }: FeedRun, { planned }: StreamRun, batch: Batch
     );
   if (taken.has('patch') || !ops.includes(OP.patch)) return batch;
   return { ...batch, ops: ops.map((op) => (op === OP.patch ? OP.touch : op)) };
-}
-
-/** Deletes of these records of the source. */
-export function deletesOf(stream: StreamRun, keys: readonly (readonly Cell[])[]): Batch {
-  const { shape } = stream.planned.sourcePlan;
-  const rows = keys.map((key) => {
-    const row: Cell[] = shape.fields.map(() => undefined);
-    shape.key.forEach((field, index) => (row[field] = key[index]));
-    return row;
-  });
-  const ops = new Uint8Array(rows.length).fill(OP.delete);
-  return {
-    stream: stream.planned.name,
-    shape,
-    records: cellRecords({ rows, bytes: 0 }),
-    ops,
-    distinctKeys: true,
-    cursor: null,
-    position: { text: '' },
-  };
 }
 
 function originOf(mapped: Mapped, part: Uint32Array | null, index: number): number {

@@ -9,6 +9,7 @@ import { cellFromText, cellToText, jsonToCell, parseExactJson } from '../../../s
 import type { Cell, ExactJson, LogicalType, Target, TargetStream } from '../../../src/sdk.ts';
 import type { TargetFixture } from '../../../src/testing/index.ts';
 import { Readable } from 'node:stream';
+import { JSON_CARRIERS } from '../json-carriers.ts';
 import { openFolder, testContext } from './source-kit.ts';
 import type { More } from './source-kit.ts';
 
@@ -68,28 +69,6 @@ export async function readFolded(path: string, stream: TargetStream): Promise<Ce
   return [...records.values()];
 }
 
-const EXACT: readonly LogicalType[] = [
-  ...([
-    'bool',
-    'int32',
-    'float64',
-    'decimal',
-    'bytes',
-    'uuid',
-    'objectId',
-    'date',
-    'time',
-    'timestamp',
-    'timestamptz',
-    'interval',
-    'unknown',
-    'variant',
-  ] as const),
-  { list: 'text' },
-  { list: 'int64' },
-  { struct: [{ name: 'a b', type: 'int64', nullable: true }] },
-];
-
 export async function targetFixture(ends: string): Promise<TargetFixture> {
   const folder = await openFolder();
   const isCsv = ends.startsWith('.csv');
@@ -97,7 +76,7 @@ export async function targetFixture(ends: string): Promise<TargetFixture> {
     open: () => openTarget(folder.path, { op: 'op' }),
     targetName: (stream) => `${stream}${ends}`,
     read: (stream) => readFolded(join(folder.path, stream.target), stream),
-    exactTypes: EXACT,
+    exactTypes: JSON_CARRIERS,
     ...(isCsv ? { fixedFields: true } : { schemaless: true }),
     close: () => folder.remove(),
   };

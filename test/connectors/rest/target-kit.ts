@@ -1,32 +1,11 @@
 import { options } from '../../../connectors/rest/options.ts';
 import { openRestTarget } from '../../../connectors/rest/target.ts';
 import { jsonToCell, parseExactJson } from '../../../src/sdk.ts';
-import type { Cell, ExactJson, LogicalType, Shape, TargetStream } from '../../../src/sdk.ts';
+import type { Cell, ExactJson, Shape, TargetStream } from '../../../src/sdk.ts';
 import type { TargetFixture } from '../../../src/testing/index.ts';
+import { JSON_CARRIERS } from '../json-carriers.ts';
 import { send, startApi } from './api-server.ts';
 import { testContext } from './rest-kit.ts';
-
-const EXACT: readonly LogicalType[] = [
-  ...([
-    'bool',
-    'int32',
-    'float64',
-    'decimal',
-    'bytes',
-    'uuid',
-    'objectId',
-    'date',
-    'time',
-    'timestamp',
-    'timestamptz',
-    'interval',
-    'unknown',
-    'variant',
-  ] as const),
-  { list: 'text' },
-  { list: 'int64' },
-  { struct: [{ name: 'a b', type: 'int64', nullable: true }] },
-];
 
 /** `PUT` stands for the whole record, `PATCH` for the fields that it sends. */
 export async function targetFixture(method: 'PUT' | 'PATCH'): Promise<TargetFixture> {
@@ -46,7 +25,7 @@ export async function targetFixture(method: 'PUT' | 'PATCH'): Promise<TargetFixt
       return name;
     },
     read: (stream) => readBack(api.url, stream),
-    exactTypes: EXACT,
+    exactTypes: JSON_CARRIERS,
     schemaless: true,
     createsNothing: true,
     countsUnchanged: false,
